@@ -180,6 +180,30 @@ def stems(root):
 
 
 @rule
+def pages_compile(root):
+    """Each C++ block in README.md and docs/ stands word for word in an example or a test."""
+    compiled = [f.read_text(errors="replace") for f in files(root, "examples", "tests")]
+    for page in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
+        if not page.exists():
+            continue
+        text = page.read_text()
+        for block in re.finditer(r"^```(?:cpp|c\+\+)\n(.*?)^```", text, re.M | re.S):
+            if not any(block[1] in source for source in compiled):
+                at = text.count("\n", 0, block.start()) + 1
+                yield page, at, "this code is in no example or test, so nothing compiles it"
+
+
+@rule
+def links(root):
+    """Links between our pages lead somewhere."""
+    for page in [*sorted(root.glob("*.md")), *files(root, "docs", "src", "bench", suffixes={".md"})]:
+        for n, line in enumerate(lines(page), 1):
+            for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", line):
+                if "://" not in target and not (page.parent / target).exists():
+                    yield page, n, f"a link to {target}, which does not exist"
+
+
+@rule
 def machine_paths(root):
     """Nothing names a folder of one machine."""
     path = re.compile(r"(?<![\w.$}/])/(?:work|root|home)/\w")
