@@ -256,7 +256,7 @@ bool machine::run(dwarf_cursor c) noexcept {
         break;    // GNU_args_size
       case 0x2f:  // GNU_negative_offset_extended
         number = c.uleb();
-        set(number, rule_kind::saved, -factored(c.uleb()));
+        set(number, rule_kind::saved, factored(std::uint64_t{0} - c.uleb()));
         break;
       default:
         return false;
