@@ -22,7 +22,7 @@ void replace_all(std::string& text, string_view from, string_view to) {
 
 bool drop_suffix(std::string& text, string_view suffix) {
   if (!text.ends_with(suffix)) return false;
-  text.resize(text.size() - suffix.size());
+  text.erase(text.size() - suffix.size());
   return true;
 }
 
@@ -82,7 +82,7 @@ void drop_qualifiers(std::string& text) {
     if (text.ends_with(']')) {  // [clone .cold], [abi:cxx11]
       std::size_t open = text.rfind('[');
       if (open == std::string::npos || text.substr(open) == "[]") break;
-      text.resize(open);
+      text.erase(open);
       drop_suffix(text, " ");
       again = true;
     }
@@ -175,12 +175,12 @@ std::string short_function(string_view demangled) {
   std::size_t open = last_group(text);
   if (open != string_view::npos && open > 0 && !text.ends_with("operator()") &&
       !text.ends_with("(anonymous namespace)"))
-    text.resize(open);
+    text.erase(open);
   drop_suffix(text, " ");  // operator<< <char>
   text = shorten_groups(text);
   drop_return_type(text);
   for (string_view call : {"{lambda}::operator()", "{lambda}::__invoke", "{lambda}::_FUN"}) {
-    if (text.ends_with(call)) text.resize(text.size() - call.size() + 8);
+    if (text.ends_with(call)) text.erase(text.size() - call.size() + 8);
   }
   return text.empty() ? std::string(demangled) : text;
 }
