@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The self-validating word pair behind every shared handle (channels, contexts).
+//
+// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret}: a memory scan can tell a live handle from a stale or
+// copied word, and count them exactly. The destructor wipes both words by volatile stores, which the optimizer may
+// not drop.
+#pragma once
+
+#include <cstdint>
+
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace detail {
+
+// Chosen at random when the library is loaded; a scan reads it to validate images.
+TAUT_API extern std::uintptr_t handle_secret;
+
+class handle_image {
+ public:
+  constexpr handle_image() noexcept = default;
+  explicit handle_image(void* p) noexcept { set(p); }
+  handle_image(const handle_image&) = delete;
+  handle_image& operator=(const handle_image&) = delete;
+  ~handle_image() { wipe(); }
+
+  void* get() const noexcept { return reinterpret_cast<void*>(word_); }
+  void set(void* p) noexcept {
+    word_ = reinterpret_cast<std::uintptr_t>(p);
+    check_ = p == nullptr ? 0 : check_for(word_, this);
+    asm volatile("" ::"r"(this) : "memory");  // the image must exist in memory, not in registers alone
+  }
+  // wipe() returns the pointer and leaves no trace of it here.
+  void* wipe() noexcept {
+    void* p = get();
+    *const_cast<volatile std::uintptr_t*>(&word_) = 0;
+    *const_cast<volatile std::uintptr_t*>(&check_) = 0;
+    return p;
+  }
+
+  static std::uintptr_t check_for(std::uintptr_t word, const void* at) noexcept {
+    const auto a = reinterpret_cast<std::uintptr_t>(at);
+    return word ^ (a << 7 | a >> (sizeof(a) * 8 - 7)) ^ handle_secret;
+  }
+
+ private:
+  std::uintptr_t word_ = 0;
+  std::uintptr_t check_ = 0;
+};
+
+}  // namespace detail
+TAUT_END_NAMESPACE

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// mutex: mutual exclusion between goroutines (and threads). Waiting parks the goroutine, never its worker.
+//
+//   taut::mutex m;
+//   std::scoped_lock hold(m);
+//
+// Owned, as in C++: unlocking a mutex that another goroutine holds is misuse, which is what makes lock proofs exact; semaphore serves
+// hand-over. Not recursive. Constant-initialised: usable as a global. Meets Lockable. lock() is not ended by a cancelled context.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "taut/detail/site.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+
+class mutex {
+ public:
+  constexpr mutex() noexcept = default;
+  mutex(const mutex&) = delete;
+  mutex& operator=(const mutex&) = delete;
+  // One destroyed while somebody waits ends the process with a dump.
+  TAUT_API ~mutex();
+
+  // lock() blocks until the mutex is free. A waiter of more than 1 ms is served before newcomers (starvation mode).
+  TAUT_API void lock(detail::site where = detail::site::here());
+  // try_lock() fails when the mutex is held or a starving waiter is due.
+  [[nodiscard]] TAUT_API bool try_lock(detail::site where = detail::site::here()) noexcept;
+  // unlock() gives it up. Throws panic: "sync: unlock of unlocked mutex", or "sync: unlock of a mutex that another goroutine holds".
+  TAUT_API void unlock();
+
+ private:
+  friend class condition;
+  std::atomic<std::uint32_t> state_{0};       // locked, woken, starving bits, and the number of waiters
+  std::uint32_t line_ = 0;                    // of the holder's lock()
+  std::atomic<std::uint64_t> owner_{0};       // the holder's goroutine id, 0 when free
+  const char* file_ = nullptr;                // of the holder's lock()
+};
+
+TAUT_END_NAMESPACE

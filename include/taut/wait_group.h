@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// wait_group: waits until a number of goroutines have said that they are done.
+//
+//   taut::wait_group group;
+//   for (auto& part : parts) group.go([&] { work(part); });   // add, run, done
+//   group.wait();
+//
+// Any goroutine or thread may call any function at once; add() from zero must happen before wait().
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "taut/context.h"
+#include "taut/detail/site.h"
+#include "taut/detail/spawn.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+
+class wait_group {
+ public:
+  constexpr wait_group() noexcept = default;
+  wait_group(const wait_group&) = delete;
+  wait_group& operator=(const wait_group&) = delete;
+  // Throws nothing: one destroyed while somebody waits ends the process with a dump, for the waiter would touch freed memory.
+  TAUT_API ~wait_group();
+
+  // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync: negative WaitGroup counter").
+  TAUT_API void add(int n, detail::site where = detail::site::here());
+  // done() is add(-1).
+  void done(detail::site where = detail::site::here()) { add(-1, where); }
+  // wait() blocks until the counter is zero.
+  TAUT_API void wait(detail::site where = detail::site::here());
+  // As wait, but gives up when ctx ends; never throws canceled.
+  TAUT_API result<void> wait(const context& ctx, detail::site where = detail::site::here());
+
+  // go(f) is add(1), and f followed by done() in a new goroutine, also when f ends by an exception.
+  template <class F>
+  void go(F&& f, detail::site where = detail::site::here()) {
+    struct member {
+      wait_group* of;
+      member(wait_group* w) noexcept : of(w) {}
+      member(member&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
+      ~member() {
+        if (of != nullptr) of->done({});
+      }
+    };
+    add(1, where);
+    detail::spawn_goroutine([in = member(this), f = std::decay_t<F>(std::forward<F>(f))]() mutable { f(); }, {},
+                            nullptr, where);
+  }
+
+ private:
+  // Counter in the high half, number of waiters in the low half.
+  std::atomic<std::uint64_t> state_{0};
+  // Where the last add(n > 0) was: evidence for diagnosis.
+  detail::site added_;
+};
+
+TAUT_END_NAMESPACE

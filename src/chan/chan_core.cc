@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sending, receiving, closing: the operations of one channel. See chan_core.h for invariants and locks.
+//
+// Memory order
+//   MO-1  as in chan_core.h: peeks without the lock.
+//   MO-2  as in chan_core.h: evidence.
+#include "chan/chan_core.h"
+
+#include "base/clock.h"
+#include "sched/context_waits.h"
+#include "sched/park.h"
+#include "taut/chan.h"
+#include "taut/panic.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+inline void bump(std::atomic<std::uint64_t>& n) noexcept {
+  n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-2
+}
+inline std::uint64_t id_of(const goroutine* g) noexcept {
+  return g->id.load(std::memory_order_relaxed);  // MO-2
+}
+inline std::uint32_t count_of(const chan_core& c) noexcept {
+  return c.count.load(std::memory_order_relaxed);  // MO-1
+}
+inline void set_count(chan_core& c, std::uint32_t n) noexcept {
+  c.count.store(n, std::memory_order_relaxed);  // MO-1
+}
+inline bool is_closed(const chan_core& c) noexcept {
+  return c.closed.load(std::memory_order_relaxed);  // MO-1
+}
+
+// Hands over to or from a waiter that was taken out, and wakes it.
+void wake(chan_core& c, waiter* w) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  w->success = true;
+  goroutine* g = w->g;
+  c.guard.release();
+  ready(g);
+}
+
+// The caller's wait ended without its operation: out of the queue, if still in it.
+void unlink_own(chan_core& c, waiter& w) noexcept {
+  hold h(c.guard);
+  if (w.queue != nullptr) static_cast<wait_queue*>(w.queue)->unlink(w);
+}
+
+// Parks the caller, whose channel is locked, in `queue`. Returns 0 when a partner (or close) ended the wait, else the interrupt.
+std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element, wait_reason why, site where,
+                     std::uint8_t mask) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  waiter& w = g->single;
+  w.g = g;
+  w.element = element;
+  w.success = false;
+  w.claimable = mask != 0;
+  queue.append(w);
+  if (TAUT_UNLIKELY(mask != 0) && interrupted_before_park(g)) {
+    queue.unlink(w);
+    c.guard.release();
+    return end_claimable(g);
+  }
+  park(g, {why, &c, where}, release_lock, &c.guard);
+  if (TAUT_LIKELY(mask == 0)) return 0;
+  if (g->ended_by != 0) unlink_own(c, w);
+  return end_claimable(g);
+}
+
+// A wait that ends by an explicit context or a deadline too.
+class limited_wait {
+ public:
+  limited_wait(goroutine* g, detail::wait_limit limit) noexcept
+      : mask_(begin(g, limit)), context_(g, limit.context) {
+    if (limit.deadline != nullptr) deadline_.arm(g, to_ns(*limit.deadline));
+  }
+  std::uint8_t mask() const noexcept { return mask_; }
+  std::error_code error(std::uint8_t why) const noexcept {
+    return why == interrupt::context ? context_.error() : make_error_code(errc::deadline_exceeded);
+  }
+
+ private:
+  static std::uint8_t begin(goroutine* g, detail::wait_limit limit) noexcept {
+    std::uint8_t asked = 0;
+    if (limit.context != nullptr) asked |= interrupt::context;
+    if (limit.deadline != nullptr) asked |= interrupt::deadline;
+    // An explicit form never throws canceled.
+    const auto mask = static_cast<std::uint8_t>(interrupts_for(g, asked) & ~interrupt::bound);
+    begin_claimable(g, mask);
+    return mask;
+  }
+  const std::uint8_t mask_;
+  context_wait_scope context_;
+  wait_deadline deadline_;
+};
+
+}  // namespace
+
+outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
+  if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
+  if (waiter* w = c.receivers.take_first()) {
+    bump(c.sends);
+    bump(c.receives);
+    c.last_send.set(id_of(g), where);
+    if (w->element != nullptr) move_element(c, w->element, element);
+    wake(c, w);
+    return outcome::done;
+  }
+  const std::uint32_t n = count_of(c);
+  if (n < c.capacity) {
+    bump(c.sends);
+    c.last_send.set(id_of(g), where);
+    move_element(c, c.slot(c.put_at), element);
+    c.put_at = c.after(c.put_at);
+    set_count(c, n + 1);
+    c.guard.release();
+    return outcome::done;
+  }
+  return outcome::would_block;
+}
+
+outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
+  const std::uint32_t n = count_of(c);
+  if (n > 0) {
+    bump(c.receives);
+    c.last_receive.set(id_of(g), where);
+    std::byte* oldest = c.slot(c.take_at);
+    move_element(c, element, oldest);
+    if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
+    c.take_at = c.after(c.take_at);
+    // A full buffer: the first waiting sender's value takes the place that became free, at the end of the line.
+    if (waiter* w = c.senders.take_first()) {
+      bump(c.sends);
+      move_element(c, c.slot(c.put_at), w->element);
+      c.put_at = c.after(c.put_at);
+      wake(c, w);
+      return outcome::done;
+    }
+    set_count(c, n - 1);
+    c.guard.release();
+    return outcome::done;
+  }
+  if (waiter* w = c.senders.take_first()) {
+    bump(c.sends);
+    bump(c.receives);
+    c.last_receive.set(id_of(g), where);
+    move_element(c, element, w->element);
+    wake(c, w);
+    return outcome::done;
+  }
+  return is_closed(c) ? outcome::closed : outcome::would_block;
+}
+
+void block_forever(wait_reason why, site where) {
+  goroutine* g = current_goroutine();
+  for (;;) {
+    const std::uint8_t mask = interrupts_for(g, 0);
+    if (mask == 0) {
+      park(g, {why, nullptr, where}, nullptr, nullptr);
+      continue;
+    }
+    begin_claimable(g, mask);
+    if (!interrupted_before_park(g)) park(g, {why, nullptr, where}, nullptr, nullptr);
+    throw_interrupt(g, end_claimable(g));
+  }
+}
+
+}  // namespace rt
+
+namespace detail {
+
+using namespace rt;
+
+void chan_send(chan_core* c, void* element, site where) {
+  choice_point();
+  if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_send_nil, where);
+  goroutine* g = current_goroutine();
+  c->guard.acquire();
+  const outcome o = offer(*c, element, g, where);
+  if (TAUT_LIKELY(o == outcome::done)) return;
+  if (o == outcome::closed) {
+    c->guard.release();
+    throw panic("send on closed channel");
+  }
+  c->last_send.set(id_of(g), where);
+  const std::uint8_t mask = interrupts_for(g, 0);
+  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  const std::uint8_t why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, mask);
+  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
+  if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
+}
+
+bool chan_recv(chan_core* c, void* element, site where) {
+  choice_point();
+  if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_receive_nil, where);
+  goroutine* g = current_goroutine();
+  c->guard.acquire();
+  const outcome o = accept(*c, element, g, where);
+  if (TAUT_LIKELY(o == outcome::done)) return true;
+  if (o == outcome::closed) {
+    c->guard.release();
+    return false;
+  }
+  c->last_receive.set(id_of(g), where);
+  const std::uint8_t mask = interrupts_for(g, 0);
+  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  const std::uint8_t why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
+  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
+  return g->single.success;
+}
+
+std::error_code chan_try_send(chan_core* c, void* element, site where) {
+  choice_point();
+  if (c == nullptr) return make_error_code(errc::would_block);
+  c->guard.acquire();
+  const outcome o = offer(*c, element, current_goroutine(), where);
+  if (o == outcome::done) return {};
+  c->guard.release();
+  return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
+}
+
+std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept {
+  choice_point();
+  if (c == nullptr) return make_error_code(errc::would_block);
+  // Empty and open: no need for the lock. A sender that waits is a reason to look.
+  if (count_of(*c) == 0 && !is_closed(*c) && c->capacity != 0) return make_error_code(errc::would_block);
+  c->guard.acquire();
+  const outcome o = accept(*c, element, current_goroutine(), where);
+  if (o == outcome::done) return {};
+  c->guard.release();
+  return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
+}
+
+std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit, site where) {
+  choice_point();
+  if (limit.context != nullptr) {
+    if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;
+  }
+  goroutine* g = current_goroutine();
+  if (c != nullptr) {
+    c->guard.acquire();
+    const outcome o = offer(*c, element, g, where);
+    if (o == outcome::done) return {};
+    c->guard.release();
+    if (o == outcome::closed) throw panic("send on closed channel");
+  }
+  limited_wait wait(g, limit);
+  std::uint8_t why;
+  if (c == nullptr) {
+    if (!interrupted_before_park(g)) park(g, {wait_reason::chan_send_nil, nullptr, where}, nullptr, nullptr);
+    why = end_claimable(g);
+  } else {
+    c->guard.acquire();
+    const outcome o = offer(*c, element, g, where);
+    if (o != outcome::would_block) {
+      // An interrupt that came meanwhile loses: the operation is done. Its claim, if it won one, is waited for.
+      const bool mine = claim(g);
+      if (o == outcome::closed) c->guard.release();
+      if (!mine) park(g, {wait_reason::chan_send, c, where}, nullptr, nullptr);
+      end_claimable(g);
+      if (o == outcome::closed) throw panic("send on closed channel");
+      return {};
+    }
+    why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, wait.mask());
+  }
+  if (why == interrupt::unwind) throw_interrupt(g, why);
+  if (why != 0) return wait.error(why);
+  if (!g->single.success) throw panic("send on closed channel");
+  return {};
+}
+
+std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit, site where) {
+  choice_point();
+  if (limit.context != nullptr) {
+    if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;
+  }
+  goroutine* g = current_goroutine();
+  if (c != nullptr) {
+    if (std::error_code e = chan_try_recv(c, element, where); e != errc::would_block) return e;
+  }
+  limited_wait wait(g, limit);
+  std::uint8_t why;
+  if (c == nullptr) {
+    if (!interrupted_before_park(g)) park(g, {wait_reason::chan_receive_nil, nullptr, where}, nullptr, nullptr);
+    why = end_claimable(g);
+  } else {
+    c->guard.acquire();
+    const outcome o = accept(*c, element, g, where);
+    if (o != outcome::would_block) {
+      const bool mine = claim(g);
+      if (o == outcome::closed) c->guard.release();
+      if (!mine) park(g, {wait_reason::chan_receive, c, where}, nullptr, nullptr);
+      end_claimable(g);
+      return o == outcome::done ? std::error_code() : make_error_code(errc::closed);
+    }
+    why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, wait.mask());
+  }
+  if (why == interrupt::unwind) throw_interrupt(g, why);
+  if (why != 0) return wait.error(why);
+  return g->single.success ? std::error_code() : make_error_code(errc::closed);
+}
+
+std::size_t chan_len(const chan_core* c) noexcept { return c == nullptr ? 0 : count_of(*c); }
+std::size_t chan_cap(const chan_core* c) noexcept { return c == nullptr ? 0 : c->capacity; }
+bool chan_closed(const chan_core* c) noexcept { return c != nullptr && is_closed(*c); }
+
+}  // namespace detail
+TAUT_END_NAMESPACE

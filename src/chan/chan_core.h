@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The channel: a ring of elements of one erased type, and two queues of waiters.
+//
+// Invariants, whenever guard is free
+//   senders or receivers is empty, unless one goroutine selects on both sides of this channel.
+//   If elements are buffered, receivers is empty. If there is room, senders is empty. (Waiters whose wait was ended by an interrupt may linger
+//   until they unlink themselves: taking one out fails its claim.)
+//
+// States       open -> closed, once. Closed: both queues are empty; receives drain, then yield nothing.
+// Life         lives in a slab block that is never unmapped. The handle count starts with the maker's; at zero the channel is destroyed, unless somebody still waits
+//              on it, who then never can be woken: it stays as the evidence.
+//
+// Locks        guard (rank::chan); then rank::sched through ready(). Several channels in address order, by select. Never parks while holding:
+//              the lock crosses the switch and is released by the commit.
+//
+// Memory order
+//   MO-1  relaxed: count and closed, peeked without the lock by operations that do not wait. They see some recent
+//         state, which is all a poll can promise; what they then do is decided under the lock.
+//   MO-2  relaxed: facts for diagnosis, written under the lock.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "base/lock.h"
+#include "sched/goroutine.h"
+#include "sched/park.h"
+#include "taut/detail/chan_core.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+// Waiters in arrival order. Guarded by the channel's lock.
+struct wait_queue {
+  waiter* first = nullptr;
+  waiter* last = nullptr;
+
+  bool empty() const noexcept { return first == nullptr; }
+  void append(waiter& w) noexcept {
+    w.next = nullptr;
+    w.previous = last;
+    w.queue = this;
+    (last != nullptr ? last->next : first) = &w;
+    last = &w;
+  }
+  void unlink(waiter& w) noexcept {
+    (w.previous != nullptr ? w.previous->next : first) = w.next;
+    (w.next != nullptr ? w.next->previous : last) = w.previous;
+    w.queue = nullptr;
+  }
+  // The first whose wait nobody else ended; it is the caller's to wake.
+  waiter* take_first() noexcept {
+    while (waiter* w = first) {
+      unlink(*w);
+      if (take(*w)) {
+        w->g->woken_by = w;
+        return w;
+      }
+    }
+    return nullptr;
+  }
+};
+
+// Who did something last, and where: evidence. Written under the lock, read by diagnosis without it.
+struct chan_fact {
+  std::atomic<std::uint64_t> goroutine{0};
+  std::atomic<const char*> file{nullptr};
+  std::atomic<std::uint32_t> line{0};
+  void set(std::uint64_t id, site where) noexcept {
+    goroutine.store(id, std::memory_order_relaxed);      // MO-2
+    file.store(where.file, std::memory_order_relaxed);   // MO-2
+    line.store(where.line, std::memory_order_relaxed);   // MO-2
+  }
+};
+
+// Why a select left this channel without using it.
+enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
+
+}  // namespace rt
+
+namespace detail {
+
+struct chan_core {
+  rt::lock guard{rt::rank::chan};
+  bool typed = false;                       // closes when its last sending handle dies
+  bool orphan = false;                      // no handle is left, yet somebody waits
+  std::atomic<bool> closed{false};
+  std::uint32_t element_size = 0;
+  std::atomic<std::uint32_t> count{0};      // buffered elements
+  std::uint32_t capacity = 0;
+  std::uint32_t take_at = 0;                // index of the oldest element
+  std::uint32_t put_at = 0;
+  std::byte* buffer = nullptr;
+  const elem_ops* ops = nullptr;
+  rt::wait_queue receivers, senders;
+
+  std::atomic<std::uint64_t> handles{0};    // sending low, receiving high
+  // --- Evidence.
+  std::atomic<std::uint64_t> sends{0}, receives{0};
+  rt::chan_fact last_send, last_receive, left, closer;
+  rt::left_for left_why = rt::left_for::nothing;
+  std::atomic<std::uintptr_t> dropped_at{0};            // return address of the last handle's end
+  std::atomic<std::uint64_t> dropped_by{0};
+  site made;
+  std::uint64_t maker = 0;
+  std::atomic<std::uint64_t> serial{0};     // unique while it lives; 0: freed
+
+  std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * element_size; }
+  std::uint32_t after(std::uint32_t i) const noexcept { return i + 1 == capacity ? 0 : i + 1; }
+};
+
+inline std::uint32_t senders_of(std::uint64_t handles) noexcept { return static_cast<std::uint32_t>(handles); }
+inline std::uint32_t receivers_of(std::uint64_t handles) noexcept {
+  return static_cast<std::uint32_t>(handles >> 32);
+}
+
+}  // namespace detail
+
+namespace rt {
+
+using detail::chan_core;
+
+// What an operation that does not wait found.
+enum class outcome : std::uint8_t {
+  done,         // the lock was released, and whoever had to be woken was
+  closed,       // the lock is still held
+  would_block,  // the lock is still held
+};
+
+outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+
+TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
+  if (c.ops->move != nullptr) {
+    c.ops->move(to, from);
+  } else if (TAUT_LIKELY(c.element_size == 8)) {
+    std::memcpy(to, from, 8);
+  } else if (c.element_size != 0) {
+    std::memcpy(to, from, c.element_size);
+  }
+}
+
+// For ever, unless an interrupt comes: nil channels, select without cases.
+void block_forever(wait_reason why, site where);
+
+}  // namespace rt
+TAUT_END_NAMESPACE

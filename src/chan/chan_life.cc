@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// A channel's birth, handles, close and death.
+//
+// Memory order
+//   MO-1  as in chan_core.h: peeks without the lock.
+//   MO-2  as in chan_core.h: evidence; also the increment of a count that the caller already keeps above zero.
+#include <new>
+
+#include "base/slab.h"
+#include "chan/chan_core.h"
+#include "sched/park.h"
+#include "taut/panic.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace detail {
+
+using namespace rt;
+
+namespace {
+
+std::atomic<std::uint64_t> last_serial{0};
+constexpr std::size_t most_bytes = std::size_t{1} << 40;
+
+// Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end, senders panic.
+void close_locked(chan_core& c, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
+  c.closer.set(g->id.load(), where);
+  goroutine* woken = nullptr;
+  goroutine** end = &woken;
+  for (wait_queue* q : {&c.receivers, &c.senders}) {
+    while (waiter* w = q->take_first()) {
+      w->success = false;
+      // Unlinked and claimed, nobody else touches the goroutine: its list link is free to use.
+      *end = w->g;
+      end = &w->g->next;
+    }
+  }
+  *end = nullptr;
+  c.guard.release();
+  while (woken != nullptr) {
+    goroutine* next = woken->next;
+    woken->next = nullptr;
+    ready(woken);
+    woken = next;
+  }
+}
+
+void close_if_open(chan_core& c) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  c.guard.acquire();
+  if (c.closed.load(std::memory_order_relaxed)) {  // MO-1
+    c.guard.release();
+  } else {
+    close_locked(c, current_goroutine(), {});
+  }
+}
+
+void destroy(chan_core* c) noexcept {
+  if (c->ops->destroy != nullptr) {
+    for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i)) c->ops->destroy(c->slot(i));
+  }
+  const std::size_t bytes = std::size_t{c->capacity} * c->element_size;
+  if (bytes != 0) slab_give(c->buffer, bytes);
+  c->serial.store(0);
+  slab_give(c, sizeof(chan_core));
+}
+
+}  // namespace
+
+chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights, bool typed, site where) {
+  if (capacity > most_bytes / (ops.size == 0 ? 1 : ops.size) || capacity > 0xffffffffu) {
+    throw panic("makechan: size out of range");
+  }
+  void* memory = slab_take(sizeof(chan_core));
+  if (memory == nullptr) throw std::bad_alloc();
+  auto* c = ::new (memory) chan_core;
+  const std::size_t bytes = capacity * ops.size;
+  if (bytes != 0) {
+    c->buffer = static_cast<std::byte*>(slab_take(bytes));
+    if (c->buffer == nullptr) {
+      slab_give(memory, sizeof(chan_core));
+      throw std::bad_alloc();
+    }
+  }
+  c->ops = &ops;
+  c->element_size = ops.size;
+  c->capacity = static_cast<std::uint32_t>(capacity);
+  c->typed = typed;
+  c->made = where;
+  goroutine* g = current_goroutine_or_null();
+  c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
+  c->handles.store(rights);
+  c->serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
+  return c;
+}
+
+void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
+  c->handles.fetch_add(rights, std::memory_order_relaxed);  // MO-2
+}
+
+void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
+  goroutine* g = current_goroutine_or_null();
+  c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), std::memory_order_relaxed);  // MO-2
+  c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed), std::memory_order_relaxed);       // MO-2
+  std::uint64_t before;
+  if (TAUT_UNLIKELY(c->typed) && (rights & 0xffffffffu) != 0) {
+    before = c->handles.load();
+    do {
+      // Only a sending handle makes another, so one that finds itself alone stays alone: it closes while it still counts.
+      if (senders_of(before) == 1) {
+        close_if_open(*c);
+        before = c->handles.fetch_sub(rights);
+        break;
+      }
+    } while (!c->handles.compare_exchange_weak(before, before - rights));
+  } else {
+    before = c->handles.fetch_sub(rights);
+  }
+  if (before != rights) return;
+  c->guard.acquire();
+  const bool waited_on = !c->receivers.empty() || !c->senders.empty();
+  c->orphan = waited_on;
+  c->guard.release();
+  if (!waited_on) destroy(c);
+}
+
+void chan_close(chan_core* c, site where) {
+  choice_point();
+  if (c == nullptr) throw panic("close of nil channel");
+  c->guard.acquire();
+  if (c->closed.load(std::memory_order_relaxed)) {  // MO-1
+    c->guard.release();
+    throw panic("close of closed channel");
+  }
+  close_locked(*c, current_goroutine(), where);
+}
+
+}  // namespace detail
+TAUT_END_NAMESPACE

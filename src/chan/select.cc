@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// select: look, then lock all in address order, look again, enqueue on all, park, dequeue.
+//
+// The first look locks one channel at a time, in random order, and takes the first that is ready: it was ready at that moment, and a random order makes the choice
+// uniform. Only when nothing was ready are all locked, because "nothing is ready" must hold for all at one instant, for otherwise() as for parking.
+//
+// Locks         rank::chan, several, in address order; they cross the switch and are released by the commit.
+#include "taut/select.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "chan/chan_core.h"
+#include "sched/park.h"
+#include "sched/waiter_pool.h"
+#include "taut/panic.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+using detail::select_case;
+
+// Room for one index per case; on the stack for the usual sizes.
+class index_array {
+ public:
+  explicit index_array(std::size_t n) : size_(n) {
+    if (n > small) heap_ = std::make_unique<std::uint16_t[]>(n);
+  }
+  std::uint16_t* data() noexcept { return heap_ ? heap_.get() : room_; }
+  std::uint16_t* begin() noexcept { return data(); }
+  std::uint16_t* end() noexcept { return data() + size_; }
+  std::uint16_t& operator[](std::size_t i) noexcept { return data()[i]; }
+  std::uint16_t operator[](std::size_t i) const noexcept { return (heap_ ? heap_.get() : room_)[i]; }
+
+ private:
+  static constexpr std::size_t small = 16;
+  std::size_t size_;
+  std::uint16_t room_[small];
+  std::unique_ptr<std::uint16_t[]> heap_;
+};
+
+std::uint32_t random_below(std::uint32_t n) noexcept {
+  worker* w = current_worker();
+  if (w != nullptr) return w->rng.below(n);
+  // A foreign thread: its clock and stack are random enough for fairness.
+  random r(static_cast<std::uint64_t>(real_now()) ^ reinterpret_cast<std::uintptr_t>(&w));
+  r.next();
+  return r.below(n);
+}
+
+// Fisher and Yates: every order of the cases with a channel is equally likely. Returns how many there are.
+std::size_t random_order(const select_case* cases, std::size_t n, index_array& order) noexcept {
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (cases[i].channel == nullptr) continue;
+    const std::size_t at = used == 0 ? 0 : random_below(static_cast<std::uint32_t>(used + 1));
+    order[used] = order[at];
+    order[at] = static_cast<std::uint16_t>(i);
+    ++used;
+  }
+  return used;
+}
+
+// One operation on one locked channel. When it is done the lock has been released.
+outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  const outcome o = s.sends ? offer(*s.channel, s.element, g, where) : accept(*s.channel, s.element, g, where);
+  s.received = o == outcome::done;
+  return o;
+}
+
+// Without a lock: surely not ready. A poll may trust it, for it was true at that moment.
+bool looks_unready(const select_case& s) noexcept {
+  const chan_core& c = *s.channel;
+  if (c.closed.load()) return false;
+  return s.sends ? c.receivers.empty() && c.count.load() >= c.capacity : c.count.load() == 0 && c.senders.empty();
+}
+
+[[noreturn]] void throw_send_on_closed() { throw panic("send on closed channel"); }
+
+// All channels of a select, each once, in address order.
+class locked_channels {
+ public:
+  locked_channels(select_case* cases, const index_array& used, std::size_t n) : cases_(cases), by_address_(n) {
+    auto less = [&](std::uint16_t a, std::uint16_t b) { return cases_[a].channel < cases_[b].channel; };
+    // Insertion for a few; selects of more than a dozen cases are rare.
+    for (std::size_t i = 0; i < n; ++i) {
+      std::size_t at = i;
+      const std::uint16_t moving = used[i];
+      if (n <= 12) {
+        for (; at > 0 && less(moving, by_address_[at - 1]); --at) by_address_[at] = by_address_[at - 1];
+      }
+      by_address_[at] = moving;
+    }
+    if (n > 12) std::sort(by_address_.begin(), by_address_.end(), less);
+    for (std::size_t i = 0; i < n; ++i) {
+      if (count_ == 0 || channel(i) != channel(count_ - 1)) by_address_[count_++] = by_address_[i];
+    }
+  }
+  void acquire() noexcept TAUT_LOCK_CROSSES_SWITCH {
+    for (std::size_t i = 0; i < count_; ++i) channel(i)->guard.acquire();
+  }
+  // All but `done`, which was released already. The parked goroutine, and this object with it, may be gone after the last release.
+  void release(const chan_core* done = nullptr) noexcept TAUT_LOCK_CROSSES_SWITCH {
+    std::size_t left = count_;
+    if (done != nullptr && channel(0) == done) {
+      while (left-- > 1) channel(left)->guard.release();
+      return;
+    }
+    while (left-- > 0) {
+      chan_core* c = channel(left);
+      if (c != done) c->guard.release();
+    }
+  }
+
+ private:
+  chan_core* channel(std::size_t i) const noexcept { return cases_[by_address_[i]].channel; }
+  select_case* cases_;
+  index_array by_address_;
+  std::size_t count_ = 0;
+};
+
+// Why the other channels of a select were left: evidence for the senders and receivers that still wait there.
+void record_leaving(select_case& s, goroutine* g, site where, left_for why) noexcept {
+  s.channel->left.set(g->id.load(), where);
+  s.channel->left_why = why;
+}
+
+left_for reason_of(std::uint8_t interrupt_bit) noexcept {
+  if (interrupt_bit == 0) return left_for::other_case;
+  return interrupt_bit == interrupt::deadline ? left_for::timeout : left_for::context;
+}
+
+// The blocking part. Returns the chosen case, or select_timed_out.
+std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, std::size_t used, goroutine* g,
+                         const std::chrono::steady_clock::time_point* deadline,
+                         site where) TAUT_LOCK_CROSSES_SWITCH {
+  const std::uint8_t mask = interrupts_for(g, deadline != nullptr ? interrupt::deadline : 0);
+  waiter* waiters = take_waiters(used);
+  if (waiters == nullptr && used > 0) throw std::bad_alloc();
+  locked_channels channels(cases, order, used);
+  wait_deadline limit;
+  begin_claimable(g, mask);
+  if (deadline != nullptr) limit.arm(g, to_ns(*deadline));
+  channels.acquire();
+  for (std::size_t i = 0; i < used; ++i) {
+    select_case& s = cases[order[i]];
+    chan_core* c = s.channel;
+    // Ready after all. An interrupt may have claimed the wait already: then it is on its way to wake this goroutine, and that is waited for below.
+    if (s.sends ? !c->closed.load() && c->receivers.empty() && c->count.load() == c->capacity
+                : !c->closed.load() && c->senders.empty() && c->count.load() == 0) {
+      continue;
+    }
+    const outcome o = attempt(s, g, where);
+    if (o == outcome::would_block) continue;  // its waiters' waits were over
+    const bool mine = claim(g);
+    channels.release(o == outcome::done ? c : nullptr);
+    if (!mine) park(g, {wait_reason::select, c, where}, nullptr, nullptr);
+    limit.disarm();
+    end_claimable(g);
+    give_waiters(waiters);
+    if (s.sends && o == outcome::closed) throw_send_on_closed();
+    return order[i];
+  }
+  std::unique_ptr<waiter*[]> many;
+  waiter* few[16];
+  waiter** of_case = few;
+  if (used > 16) {
+    many = std::make_unique<waiter*[]>(used);
+    of_case = many.get();
+  }
+  waiter* w = waiters;
+  for (std::size_t i = 0; i < used; ++i) {
+    of_case[i] = w;
+    w = w->next;
+  }
+  for (std::size_t i = 0; i < used; ++i) {
+    select_case& s = cases[order[i]];
+    waiter& mine = *of_case[i];
+    mine.g = g;
+    mine.element = s.element;
+    mine.index = order[i];
+    mine.claimable = true;
+    (s.sends ? s.channel->senders : s.channel->receivers).append(mine);
+  }
+  g->woken_by = nullptr;
+  g->wait_cases = static_cast<std::uint32_t>(n);
+  if (mask != 0 && interrupted_before_park(g)) {
+    channels.release();
+  } else {
+    park(
+        g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where},
+        [](void* all, goroutine*) noexcept { static_cast<locked_channels*>(all)->release(); }, &channels);
+  }
+  limit.disarm();
+  const std::uint8_t why = g->ended_by;
+  waiter* winner = why == 0 ? g->woken_by : nullptr;
+  for (std::size_t i = 0; i < used; ++i) {
+    waiter& mine = *of_case[i];
+    if (&mine == winner) continue;
+    select_case& s = cases[order[i]];
+    hold h(s.channel->guard);
+    if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
+    record_leaving(s, g, where, reason_of(why));
+  }
+  end_claimable(g);
+  std::size_t chosen = detail::select_timed_out;
+  bool success = false;
+  if (winner != nullptr) {
+    chosen = winner->index;
+    success = winner->success;
+  }
+  waiter* list = nullptr;
+  for (std::size_t i = 0; i < used; ++i) {
+    of_case[i]->next = list;
+    list = of_case[i];
+  }
+  give_waiters(list);
+  if (why != 0 && why != interrupt::deadline) throw_interrupt(g, why);
+  if (winner != nullptr) {
+    cases[chosen].received = success;
+    if (cases[chosen].sends && !success) throw_send_on_closed();
+  }
+  return chosen;
+}
+
+}  // namespace
+}  // namespace rt
+
+namespace detail {
+
+using namespace rt;
+
+std::chrono::steady_clock::time_point select_deadline(std::chrono::steady_clock::duration after) noexcept {
+  const std::int64_t t = now();
+  return to_time_point(after.count() > no_deadline - t ? no_deadline - 1 : t + after.count());
+}
+
+std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
+                        const std::chrono::steady_clock::time_point* deadline, site where) {
+  choice_point();
+  if (count > max_select_cases) throw panic("select: more than 65535 cases");
+  if (count == 0 && deadline == nullptr) {
+    if (mode == select_mode::poll) return select_otherwise;
+    block_forever(wait_reason::select_no_cases, where);
+  }
+  goroutine* g = current_goroutine();
+  index_array order(count);
+  const std::size_t used = random_order(cases, count, order);
+  for (std::size_t i = 0; i < used; ++i) {
+    select_case& s = cases[order[i]];
+    if (looks_unready(s)) continue;
+    s.channel->guard.acquire();
+    const outcome o = attempt(s, g, where);
+    if (o == outcome::done) return order[i];
+    s.channel->guard.release();
+    if (o == outcome::would_block) continue;
+    if (s.sends) throw_send_on_closed();
+    return order[i];
+  }
+  if (mode == select_mode::poll) {
+    // One case that was not ready is an answer; several are only when none was ready at one instant.
+    if (used <= 1) return select_otherwise;
+    locked_channels channels(cases, order, used);
+    channels.acquire();
+    for (std::size_t i = 0; i < used; ++i) {
+      select_case& s = cases[order[i]];
+      const outcome o = attempt(s, g, where);
+      if (o == outcome::would_block) continue;
+      channels.release(o == outcome::done ? s.channel : nullptr);
+      if (o == outcome::closed && s.sends) throw_send_on_closed();
+      return order[i];
+    }
+    channels.release();
+    return select_otherwise;
+  }
+  return wait_for_one(cases, count, order, used, g, deadline, where);
+}
+
+}  // namespace detail
+
+std::size_t select_list::add(detail::chan_core* channel, std::unique_ptr<end> e) {
+  cases_.push_back({channel, e->element(), e->sends()});
+  ends_.push_back(std::move(e));
+  return cases_.size() - 1;
+}
+
+std::size_t select_list::go(detail::select_mode mode, detail::site where) {
+  const std::size_t chosen = detail::select_core(cases_.data(), cases_.size(), mode, nullptr, where);
+  if (chosen < cases_.size()) ends_[chosen]->ran(cases_[chosen].received);
+  return chosen;
+}
+
+std::size_t select_list::run(detail::site where) { return go(detail::select_mode::block, where); }
+
+std::optional<std::size_t> select_list::try_run(detail::site where) {
+  const std::size_t chosen = go(detail::select_mode::poll, where);
+  if (chosen == detail::select_otherwise) return std::nullopt;
+  return chosen;
+}
+
+TAUT_END_NAMESPACE

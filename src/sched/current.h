@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who am I: the worker of this thread, the goroutine it runs. The only thread-local of the library lives behind this file.
+//
+// A goroutine may be on another thread after any switch, and compilers keep thread-local addresses across calls. So the word is read by a
+// volatile instruction that no compiler hoists or merges; never keep its result across anything that can park.
+#pragma once
+
+#include <cstdint>
+
+#include "base/annotations.h"
+#include "taut/export.h"
+
+extern "C" {
+struct taut_thread_block {
+  void* worker;      // the runtime's worker of this thread, or nullptr
+  void* thread;      // the stand-in goroutine of a foreign thread, or nullptr
+};
+}
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+struct worker;
+struct goroutine;
+
+// The calling thread's block. Two instructions on x86-64.
+TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
+#if defined(__x86_64__)
+  std::uintptr_t base, offset;
+  asm volatile("movq taut_this_thread@gottpoff(%%rip), %1\n\tmovq %%fs:0, %0" : "=r"(base), "=r"(offset)::"memory");
+  return reinterpret_cast<taut_thread_block*>(base + offset);
+#elif defined(__aarch64__)
+  std::uintptr_t base, offset;
+  asm volatile(
+      "mrs %0, tpidr_el0\n\t"
+      "adrp %1, :gottprel:taut_this_thread\n\t"
+      "ldr %1, [%1, #:gottprel_lo12:taut_this_thread]"
+      : "=&r"(base), "=&r"(offset)::"memory");
+  return reinterpret_cast<taut_thread_block*>(base + offset);
+#endif
+}
+
+// The worker of this thread; nullptr in a foreign thread.
+TAUT_ALWAYS_INLINE worker* current_worker() noexcept { return static_cast<worker*>(thread_block()->worker); }
+
+// The goroutine that calls; in a foreign thread its stand-in, made at first use.
+goroutine* current_goroutine() noexcept;
+// As above, but nullptr in a foreign thread.
+goroutine* current_goroutine_or_null() noexcept;
+
+// Makes the calling thread a worker's; nullptr ends that.
+void set_current_worker(worker* w) noexcept;
+
+}  // namespace rt
+TAUT_END_NAMESPACE

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory order
+//   MO-1  relaxed: hints, as in runtime_state.h.
+#include "sched/idle.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sched/poller.h"
+#include "sched/runtime_state.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr std::int64_t spin_ns = 10'000;
+// A goroutine in the run-next slot of a working worker is about to run there: it is taken only when it sat that long.
+constexpr int next_patience = 4;
+
+// Takes about half of what a victim has queued: runs one, keeps the rest.
+goroutine* steal_from(runtime_state& r, worker* w, worker* victim, bool take_its_next) noexcept {
+  std::uint32_t half = (victim->fresh.size() + 1) / 2;
+  goroutine* mine = nullptr;
+  while (half-- > 0) {
+    goroutine* g = victim->fresh.steal();
+    if (g == nullptr) break;
+    if (mine != nullptr) w->push(mine);
+    mine = g;
+  }
+  half = (victim->woken.size() + 1) / 2;
+  while (half-- > 0) {
+    goroutine* g = victim->woken.pop();
+    if (g == nullptr) break;
+    if (!w->accept(g)) continue;
+    if (mine != nullptr) w->push(mine);
+    mine = g;
+  }
+  if (mine == nullptr && (take_its_next || victim->blocked.load(std::memory_order_relaxed))) {  // MO-1
+    goroutine* g = victim->take_next();
+    if (g != nullptr && w->accept(g)) mine = g;
+  }
+  if (mine != nullptr) {
+    w->steals.store(w->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
+  }
+  static_cast<void>(r);
+  return mine;
+}
+
+goroutine* steal(runtime_state& r, worker* w, bool take_next) noexcept {
+  const int n = r.worker_count.load();
+  const auto start = w->rng.below(static_cast<std::uint32_t>(n));
+  for (int i = 0; i < n; ++i) {
+    worker* victim = r.workers[(start + static_cast<std::uint32_t>(i)) % static_cast<std::uint32_t>(n)].load();
+    if (victim == w || victim == nullptr || !victim->has_stealable()) continue;
+    if (goroutine* g = steal_from(r, w, victim, take_next)) return g;
+  }
+  return nullptr;
+}
+
+bool work_somewhere(runtime_state& r, worker* w) noexcept {
+  if (r.injected.load() > 0 || w->inbox.load() != nullptr || r.stopping.load()) return true;
+  const int n = r.worker_count.load();
+  for (int i = 0; i < n; ++i) {
+    worker* other = r.workers[i].load();
+    if (other != nullptr && (!other->woken.empty() || !other->fresh.empty())) return true;
+  }
+  return false;
+}
+
+goroutine* look_everywhere(runtime_state& r, worker* w, bool take_next) noexcept {
+  if (goroutine* g = w->next_local()) return g;
+  if (goroutine* g = r.take_injected(w); g != nullptr && w->accept(g)) return g;
+  return steal(r, w, take_next);
+}
+
+goroutine* spin(runtime_state& r, worker* w) noexcept {
+  const std::int64_t end = real_now() + spin_ns;
+  worker* watched = nullptr;
+  std::uint32_t watched_tick = 0;
+  int sat = 0;
+  for (;;) {
+    for (int i = 0; i < 24; ++i) pause();
+    // The patience counts looks at one victim whose tick stands still while its run-next slot is full.
+    bool take_next = false;
+    r.for_each_worker([&](worker* v) {
+      if (v == nullptr || v == w || v->run_next.load(std::memory_order_relaxed) == nullptr) return;  // MO-1
+      const std::uint32_t t = v->tick.load(std::memory_order_relaxed);                               // MO-1
+      if (v != watched || t != watched_tick) {
+        watched = v;
+        watched_tick = t;
+        sat = 0;
+      } else if (++sat >= next_patience) {
+        take_next = true;
+      }
+    });
+    if (goroutine* g = look_everywhere(r, w, take_next)) return g;
+    if (r.stopping.load(std::memory_order_relaxed)) return nullptr;  // MO-1
+    const std::int64_t t = real_now();
+    if (!virtual_time() && r.run_timers(t) > 0) continue;
+    if (t >= end) return nullptr;
+  }
+}
+
+// With everybody idle and time virtual, time jumps to the next timer.
+bool advance_time(runtime_state& r) noexcept {
+  if (!virtual_time()) return false;
+  const std::int64_t next = r.earliest_timer();
+  if (next == no_deadline || r.idle_count.load() < r.able.load() || r.in_blocking.load() != 0) return false;
+  poller* p = the_poller.load();
+  if (p != nullptr && p->waiting() > 0 && p->wait(0) > 0) return true;
+  advance_virtual_time(next);
+  r.run_timers(now());
+  return true;
+}
+
+bool enter_idle(runtime_state& r, worker* w) noexcept {
+  hold h(r.idle_lock);
+  // Too many at work since a blocked worker came back: this one retires.
+  if (r.able.load() > r.target) {
+    r.able.fetch_sub(1);
+    w->state.store(worker_state::spare);
+    w->park_note.reset();
+    w->idle_next = r.spare_list;
+    r.spare_list = w;
+    return false;
+  }
+  w->park_note.reset();
+  w->idle_next = r.idle_list;
+  r.idle_list = w;
+  w->in_idle_list = true;
+  w->woken_to_spin = false;
+  w->state.store(worker_state::idle);
+  r.idle_count.fetch_add(1);
+  return true;
+}
+
+// Takes w out of the idle list; when a waker did that already, its wake-up is on the way.
+void leave_idle(runtime_state& r, worker* w) noexcept {
+  hold h(r.idle_lock);
+  if (!w->in_idle_list) return;
+  worker** at = &r.idle_list;
+  while (*at != w) at = &(*at)->idle_next;
+  *at = w->idle_next;
+  w->in_idle_list = false;
+  r.idle_count.fetch_sub(1);
+}
+
+void clear_vector_registers() noexcept {
+  // An idle worker must not keep user pointers alive in registers that a leak scan reads.
+#if defined(__x86_64__)
+  asm volatile("pxor %%xmm0,%%xmm0; pxor %%xmm1,%%xmm1; pxor %%xmm2,%%xmm2; pxor %%xmm3,%%xmm3;"
+               "pxor %%xmm4,%%xmm4; pxor %%xmm5,%%xmm5; pxor %%xmm6,%%xmm6; pxor %%xmm7,%%xmm7;"
+               "pxor %%xmm8,%%xmm8; pxor %%xmm9,%%xmm9; pxor %%xmm10,%%xmm10; pxor %%xmm11,%%xmm11;"
+               "pxor %%xmm12,%%xmm12; pxor %%xmm13,%%xmm13; pxor %%xmm14,%%xmm14; pxor %%xmm15,%%xmm15"
+               ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+               "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+#endif
+}
+
+void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
+  w->state.store(worker_state::sentry);
+  r.sentry_deadline.store(no_deadline);
+  std::int64_t next = r.earliest_timer();
+  if (advance_time(r)) {
+    r.sentry_deadline.store(0);
+    return;
+  }
+  if (next != no_deadline) r.sentry_deadline.store(next);
+  if (!work_somewhere(r, w) && !w->park_note.is_set()) {
+    poller* p = the_poller.load();
+    std::int64_t timeout = -1;
+    if (next != no_deadline && !virtual_time()) {
+      timeout = next - real_now();
+      if (timeout < 0) timeout = 0;
+    }
+    if (next == no_deadline && r.idle_count.load() >= r.able.load()) {
+      r.deadlock_suspected.store(true);
+      r.monitor_note.wake();
+    }
+    clear_vector_registers();
+    if (p != nullptr) {
+      p->wait(timeout);
+    } else {
+      w->park_note.sleep(timeout);
+    }
+  }
+  r.sentry_deadline.store(0);
+  const std::int64_t t = now();
+  refresh_coarse_time(t);
+  r.run_timers(t);
+}
+
+// Sleeps until woken or there may be work. False: the thread is to end.
+void sleep(runtime_state& r, worker* w) noexcept {
+  w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
+  if (!enter_idle(r, w)) {
+    clear_vector_registers();
+    if (!r.stopping.load()) w->park_note.sleep();
+    w->state.store(worker_state::running);
+    return;
+  }
+  // From here on a submitter sees this worker idle; what was submitted before is seen by this look.
+  if (work_somewhere(r, w)) {
+    leave_idle(r, w);
+    w->state.store(worker_state::running);
+    return;
+  }
+  worker* none = nullptr;
+  if (r.sentry.compare_exchange_strong(none, w)) {
+    sleep_as_sentry(r, w);
+    r.sentry.store(nullptr);
+  } else {
+    clear_vector_registers();
+    w->park_note.sleep();
+  }
+  leave_idle(r, w);
+  w->state.store(worker_state::running);
+}
+
+}  // namespace
+
+goroutine* find_work(worker* w) noexcept {
+  runtime_state& r = *w->runtime;
+  for (;;) {
+    if (r.stopping.load()) return nullptr;
+    goroutine* g = look_everywhere(r, w, false);
+    bool spinning = w->woken_to_spin;
+    w->woken_to_spin = false;
+    if (g == nullptr) {
+      poller* p = the_poller.load();
+      if (p != nullptr && p->waiting() > 0 && r.sentry.load() == nullptr && p->wait(0) > 0) {
+        g = look_everywhere(r, w, false);
+      }
+    }
+    if (g == nullptr) {
+      // At most one spins besides those at work, so that idleness does not eat the machine.
+      if (!spinning) {
+        int none = 0;
+        spinning = r.spinning.compare_exchange_strong(none, 1);
+      }
+      if (spinning) {
+        w->state.store(worker_state::spinning);
+        g = spin(r, w);
+        w->state.store(worker_state::running);
+      }
+    }
+    if (spinning) {
+      r.spinning.fetch_sub(1);
+      // The next worker may look for more, now that this one has work.
+      if (g != nullptr && (w->has_stealable() || r.injected.load() > 0)) r.maybe_wake();
+    }
+    if (g != nullptr) return g;
+    sleep(r, w);
+  }
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

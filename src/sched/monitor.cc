@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watching thread: stalls, timers that nobody looks at, stacks nobody needs, the deadlock question, SIGQUIT.
+//
+// It looks every 10 ms while goroutines run, sooner when a timer is due, and sleeps without a time limit once nothing has run for a second: an
+// idle process uses no CPU.
+//
+// A worker that dispatched nothing for options::stall_after while it runs a goroutine is stuck. Its thread's CPU clock tells a blocking call (it stands) from a
+// hog (it goes). Either way the worker stops counting as able to work, and if work is queued and nobody is idle, a spare joins: the stuck
+// worker's queues are stolen as any other's. When its goroutine switches again, one worker too many notices and retires.
+//
+// Memory order
+//   MO-1  relaxed: hints written by workers.
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <dirent.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sched/place.h"
+#include "sched/poller.h"
+#include "sched/process.h"
+#include "sched/registry.h"
+#include "sched/runtime_state.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr std::int64_t ms = 1'000'000;
+constexpr std::int64_t quiet_after = 1000 * ms;
+constexpr std::int64_t report_every = 1000 * ms;
+
+pthread_t monitor_thread;
+std::atomic<bool> monitor_stops{false};
+
+std::int64_t cpu_time(clockid_t clock) noexcept {
+  timespec t = {};
+  ::clock_gettime(clock, &t);
+  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
+
+bool anything_queued(runtime_state& r) noexcept {
+  if (r.injected.load() > 0) return true;
+  bool queued = false;
+  r.for_each_worker([&](worker* w) { queued = queued || w->has_stealable(); });
+  return queued;
+}
+
+void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t, bool blocked) noexcept {
+  if (r.wanted.on_stall == nullptr || (w->last_report != 0 && t - w->last_report < report_every)) return;
+  w->last_report = t;
+  goroutine* g = w->shown.load();
+  if (g == nullptr) return;
+  std::uintptr_t frames[64];
+  stall s;
+  s.goroutine = g->id.load();
+  s.worker = w->index;
+  s.duration = std::chrono::nanoseconds(t - since);
+  s.blocked = blocked;
+  s.frame_count = frames_of_thread(w->tid, frames, 64);
+  s.frames = frames;
+  r.wanted.on_stall(s);
+}
+
+void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
+  const std::uint32_t tick = w->tick.load(std::memory_order_relaxed);  // MO-1
+  if (w->state.load() != worker_state::running || w->shown.load() == nullptr || tick != w->seen_tick) {
+    w->seen_tick = tick;
+    w->seen_since = t;
+    w->seen_cpu = cpu_time(w->cpu_clock);
+    if (w->compensated) {
+      w->compensated = false;
+      r.end_blocked(w);
+    }
+    return;
+  }
+  if (t - w->seen_since < r.wanted.stall_after.count()) return;
+  const std::int64_t used = cpu_time(w->cpu_clock) - w->seen_cpu;
+  const bool blocked = used * 4 < t - w->seen_since;
+  report_stall(r, w, w->seen_since, t, blocked);
+  if (!w->compensated && !w->blocked.load()) {
+    w->compensated = true;
+    r.begin_blocked(w);
+  } else if (anything_queued(r) && r.idle_count.load() == 0 && r.able.load() < r.target) {
+    r.add_worker();
+  }
+}
+
+// Every thread of the process is the runtime's, or a stand-in's that is parked: nobody is left who could do anything.
+bool nobody_else(runtime_state& r) noexcept {
+  DIR* tasks = ::opendir("/proc/self/task");
+  if (tasks == nullptr) return false;
+  int threads = 0;
+  while (dirent* d = ::readdir(tasks)) threads += d->d_name[0] != '.';
+  ::closedir(tasks);
+#if defined(TAUT_TSAN)
+  --threads;  // the race detector's own
+#endif
+  return threads == r.worker_count.load() + 1 + r.threads_waiting.load();
+}
+
+bool all_asleep(runtime_state& r) noexcept {
+  if (!r.running.load() || r.stopping.load()) return false;
+  if (r.idle_count.load() < r.able.load() || r.in_blocking.load() != 0 || anything_queued(r)) return false;
+  if (r.foreground_timers() != 0) return false;
+  poller* p = the_poller.load();
+  if (p != nullptr && p->waiting() > 0) return false;
+  if (num_goroutine() == 0 && r.threads_waiting.load() == 0) return false;
+  bool forever = true;
+  the_registry().for_each([&](goroutine& g) {
+    if (g.is_thread && (g.wait_mask.load() & interrupt::deadline) != 0) forever = false;
+  });
+  return forever;
+}
+
+void ask_about_deadlock(runtime_state& r) noexcept {
+  if (!r.deadlock_suspected.exchange(false) || !r.wanted.detect_deadlock) return;
+  // Twice, some time apart: a thread between two steps must not be taken for one that is asleep.
+  for (int look = 0; look < 2; ++look) {
+    for (int i = 0; i < 20 && r.spinning.load() != 0; ++i) ::usleep(100);
+    if (!all_asleep(r) || !nobody_else(r)) return;
+    ::usleep(2000);
+  }
+  if (all_asleep(r)) die_of_deadlock(r);
+}
+
+// Goroutines queued while a worker sleeps: a wake-up that a fence-free push missed.
+void repair_wakeups(runtime_state& r) noexcept {
+  if (r.idle_count.load() > 0 && anything_queued(r)) r.wake_one();
+}
+
+void* monitor_main(void*) {
+  ::pthread_setname_np(::pthread_self(), "taut/watch");
+  runtime_state& r = the_runtime();
+  std::int64_t last_active = real_now(), last_trim = last_active;
+  std::uint64_t seen_activity = 0;
+  while (!monitor_stops.load()) {
+    std::int64_t t = real_now();
+    std::uint64_t activity = 0;
+    r.for_each_worker([&](worker* w) { activity += w->tick.load(std::memory_order_relaxed); });  // MO-1
+    const bool all_idle = r.idle_count.load() >= r.able.load() && r.able.load() >= r.target;
+    if (activity != seen_activity || !all_idle) last_active = t;
+    seen_activity = activity;
+    std::int64_t nap = 10 * ms;
+    if (all_idle) {
+      nap = t - last_active >= quiet_after ? -1 : 50 * ms;
+    } else if (!virtual_time()) {
+      const std::int64_t next = r.earliest_timer();
+      if (next != no_deadline) nap = std::clamp<std::int64_t>(next - t, ms / 20, nap);
+    }
+    r.monitor_note.reset();
+    if (take_quit_request()) die_of_quit();
+    if (r.deadlock_suspected.load()) {
+      ask_about_deadlock(r);
+    } else {
+      if (nap < 0) the_registry().trim();
+      r.monitor_asleep.store(nap < 0 || all_idle);
+      r.monitor_note.sleep(nap);
+      r.monitor_asleep.store(false);
+    }
+    if (monitor_stops.load()) break;
+    t = real_now();
+    if (!virtual_time()) {
+      refresh_coarse_time(t);
+      if (r.sentry.load() == nullptr) {
+        r.run_timers(t);
+        // Nobody has looked at the descriptors for a while either.
+        if (poller* p = the_poller.load(); p != nullptr && p->waiting() > 0) p->wait(0);
+      }
+    }
+    r.for_each_worker([&](worker* w) { look_at(r, w, t); });
+    repair_wakeups(r);
+    if (t - last_trim > 1000 * ms) {
+      last_trim = t;
+      the_registry().trim();
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void runtime_state::begin_blocked(worker* w) noexcept {
+  w->blocked.store(true);
+  able.fetch_sub(1);
+  if (anything_queued(*this)) {
+    if (idle_count.load() > 0) {
+      wake_one();
+    } else {
+      add_worker();
+    }
+  }
+}
+
+void runtime_state::end_blocked(worker* w) noexcept {
+  w->blocked.store(false);
+  able.fetch_add(1);  // one too many retires when it finds nothing to do
+}
+
+void start_monitor() {
+  monitor_stops.store(false);
+  sigset_t all, old;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &old);
+  const int error = ::pthread_create(&monitor_thread, nullptr, monitor_main, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (error != 0) fatal("no thread to watch the workers: raise the limit of processes (ulimit -u)");
+}
+
+void stop_monitor() noexcept {
+  monitor_stops.store(true);
+  the_runtime().monitor_note.wake();
+  ::pthread_join(monitor_thread, nullptr);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

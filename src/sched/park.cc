@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parking and waking.
+//
+// A claimable wait may be claimed before its goroutine has been saved. The handshake word settles that:
+//   0 begun; commit, after the switch, exchanges 1 (saved); the waker exchanges 2 (wake). Who comes second makes it runnable. A plain wait needs none:
+//   nobody can reach the goroutine before commit releases the object's lock.
+//
+// An interrupt and a goroutine about to park miss each other only if neither sees the other's store: the goroutine arms its claim word and registers, then
+// looks at `interrupts`; the interrupter sets `interrupts`, then tries the claim word. All four are seq_cst.
+//
+// Memory order
+//   MO-1  relaxed: wait facts for diagnosis, validated by park_sequence.
+//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the acquire of a snapshot.
+#include "sched/park.h"
+
+#include <exception>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sched/runtime_state.h"
+#include "sched/unwinding.h"
+#include "taut/panic.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcept {
+  g->reason.store(info.reason, std::memory_order_relaxed);            // MO-1
+  g->wait_object.store(info.object, std::memory_order_relaxed);       // MO-1
+  g->wait_file.store(info.where.file, std::memory_order_relaxed);     // MO-1
+  g->wait_line.store(info.where.line, std::memory_order_relaxed);     // MO-1
+  g->wait_since.store(coarse_now(), std::memory_order_relaxed);       // MO-1
+  g->set_state(goroutine_state::waiting);
+  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
+                         std::memory_order_release);                             // MO-2
+}
+
+TAUT_ALWAYS_INLINE void record_resumed(goroutine* g) noexcept {
+  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
+                         std::memory_order_release);                             // MO-2
+  g->reason.store(wait_reason::none, std::memory_order_relaxed);                 // MO-1
+}
+
+// The commit of a claimable wait: the object's own commit, then the handshake.
+struct claimable_commit {
+  commit_function inner;
+  void* argument;
+};
+
+void make_runnable(goroutine* g) noexcept;
+
+void commit_claimable(void* argument, goroutine* g) noexcept {
+  auto* c = static_cast<claimable_commit*>(argument);
+  // The frame of `c` is the parked goroutine's: not to be touched once it can run again.
+  const claimable_commit copy = *c;
+  if (copy.inner != nullptr) copy.inner(copy.argument, g);
+  if (g->handshake.exchange(1) == 2) make_runnable(g);
+}
+
+// A thread that is no goroutine sleeps on its note.
+void park_thread(goroutine* g, commit_function commit, void* argument) noexcept {
+  runtime_state& r = the_runtime();
+  r.threads_waiting.fetch_add(1);
+  // A claimable wait's note was reset when it began: a wake-up may have come already.
+  if (g->wait_mask.load(std::memory_order_relaxed) == 0) g->thread_note->reset();  // MO-1
+  if (commit != nullptr) commit(argument, g);
+  if (r.running.load()) {
+    // It may be the last that could have done anything.
+    r.deadlock_suspected.store(true);
+    if (r.monitor_asleep.load()) r.monitor_note.wake();
+  }
+  g->thread_note->sleep();
+  r.threads_waiting.fetch_sub(1);
+}
+
+void make_runnable(goroutine* g) noexcept {
+  announce_handoff(g);
+  if (TAUT_UNLIKELY(g->is_thread)) {
+    g->thread_note->wake();
+    return;
+  }
+  runtime_state& r = the_runtime();
+  worker* w = current_worker();
+  g->set_state(goroutine_state::runnable);
+  if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
+    const int n = r.target;
+    const int at = w == nullptr ? 0 : w->index + 1 + (n > 1 ? static_cast<int>(w->rng.below(n - 1)) : 0);
+    r.workers[at % n].load()->push_inbox(g);
+    return;
+  }
+  worker* home = g->home;
+  if (home != nullptr && home != w && (TAUT_UNLIKELY(!g->may_move()) || r.wanted.pinned)) {
+    home->push_inbox(g);
+    return;
+  }
+  if (w == nullptr) {
+    r.inject(g, g, 1);
+    return;
+  }
+  w->push_next(g);
+  r.maybe_wake();
+}
+
+}  // namespace
+
+void release_lock(void* l, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH { static_cast<lock*>(l)->release(); }
+
+void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept {
+  claimable_commit both;
+  if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own
+    both = {commit, argument};
+    commit = commit_claimable;
+    argument = &both;
+  }
+  record_wait(g, info);
+  if (TAUT_UNLIKELY(g->is_thread)) {
+    if (commit == commit_claimable) {
+      // A thread needs no handshake: its note remembers a wake-up that came early.
+      commit = both.inner;
+      argument = both.argument;
+    }
+    park_thread(g, commit, argument);
+    accept_handoff(g);
+  } else {
+    worker* w = current_worker();
+    switch_from(w, g, w->next_local(), commit, argument);
+  }
+  record_resumed(g);
+}
+
+void ready(goroutine* g) noexcept {
+  if (g->wait_mask.load(std::memory_order_relaxed) != 0 && !g->is_thread) {  // MO-1: stable since it armed
+    // Unsaved yet: its commit will find the wake-up.
+    announce_handoff(g);
+    if (g->handshake.exchange(2) != 1) return;
+  }
+  make_runnable(g);
+}
+
+std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept {
+  std::uint8_t mask = asked;
+  if (g->bound != nullptr && g->shields == 0 && std::uncaught_exceptions() == 0) mask |= interrupt::bound;
+  if (unwinding_possible() && std::uncaught_exceptions() == 0) mask |= interrupt::unwind;
+  return mask;
+}
+
+void begin_claimable(goroutine* g, std::uint8_t mask) noexcept {
+  g->handshake.store(0, std::memory_order_relaxed);  // MO-1: published by the claim word
+  g->ended_by = 0;
+  g->interrupts.fetch_and(interrupt::bound | interrupt::unwind);
+  g->wait_mask.store(mask, std::memory_order_relaxed);  // MO-1: published by the claim word
+  if (g->is_thread) g->thread_note->reset();
+  g->claim.store(claim_state::armed);
+}
+
+bool interrupted_before_park(goroutine* g) noexcept {
+  const std::uint8_t pending = g->interrupts.load() & g->wait_mask.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_LIKELY(pending == 0) || !claim(g)) return false;
+  g->ended_by = pending & static_cast<std::uint8_t>(-pending);
+  return true;
+}
+
+std::uint8_t end_claimable(goroutine* g) noexcept {
+  g->claim.store(claim_state::none);
+  g->wait_mask.store(0, std::memory_order_relaxed);  // MO-1
+  return g->ended_by;
+}
+
+bool claim(goroutine* g) noexcept {
+  claim_state armed = claim_state::armed;
+  return g->claim.compare_exchange_strong(armed, claim_state::claimed);
+}
+
+void interrupt_wait(goroutine* g, std::uint8_t which) noexcept {
+  g->interrupts.fetch_or(which);
+  if (g->claim.load() != claim_state::armed) return;
+  if ((g->wait_mask.load(std::memory_order_relaxed) & which) == 0 || !claim(g)) return;  // MO-1
+  g->ended_by = which;
+  ready(g);
+}
+
+void throw_interrupt(goroutine* g, std::uint8_t why) {
+  if (why == interrupt::bound) throw canceled();
+  if (why == interrupt::unwind) throw_goexit();
+  static_cast<void>(g);
+}
+
+void wait_deadline::arm(goroutine* g, std::int64_t deadline) noexcept {
+  timer_.g = g;
+  timer_.fire = [](timer& t, std::int64_t) -> std::int64_t {
+    interrupt_wait(static_cast<deadline_timer&>(t).g, interrupt::deadline);
+    return no_deadline;
+  };
+  armed_ = true;
+  rt::arm(timer_, deadline);
+}
+
+void wait_deadline::disarm() noexcept {
+  if (armed_) rt::disarm(timer_);
+  armed_ = false;
+}
+
+std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept {
+  goroutine* g = current_goroutine();
+  wait_deadline limit;
+  begin_claimable(g, interrupts_for(g, interrupt::deadline));
+  limit.arm(g, deadline);
+  if (!interrupted_before_park(g)) park(g, {wait_reason::sleep, nullptr, where}, nullptr, nullptr);
+  limit.disarm();
+  const std::uint8_t why = end_claimable(g);
+  return why == interrupt::deadline ? 0 : why;
+}
+
+bool choice_points_on = false;
+
+void choice_point_slow() noexcept {
+  worker* w = current_worker();
+  if (w == nullptr || w->current == nullptr) return;
+  // One operation in four switches: enough to separate any two, rare enough to make progress.
+  if (w->rng.below(4) == 0) yield_goroutine(w);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// park() and ready(): the only way to block.
+//
+//   plain wait      hold the object's lock; link current's waiter; park(info, release, &lock); afterwards: who woke it has done the operation.
+//   claimable wait  begin_claimable(g, mask); register with the wakers; park; end_claimable(g): 0, or the interrupt that ended it.
+#pragma once
+
+#include <cstdint>
+
+#include "base/lock.h"
+#include "sched/current.h"
+#include "sched/goroutine.h"
+#include "sched/timers.h"
+#include "sched/worker.h"
+#include "taut/detail/site.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+struct wait_info {
+  wait_reason reason;
+  const void* object;
+  site where;
+};
+
+// Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers are saved, on another stack: it usually releases
+// the object's lock. With a claimable wait begun, g may be woken before commit runs.
+void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept;
+
+// Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller. From any thread. Never blocks.
+void ready(goroutine* g) noexcept;
+
+// Releases one rt::lock: the usual commit.
+void release_lock(void* lock, goroutine* left) noexcept;
+
+// --- Claimable waits.
+
+// Which interrupts end a wait of g that is asked to be ended by `asked` too.
+std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept;
+// Arms the claim word. Before the wait is registered anywhere.
+void begin_claimable(goroutine* g, std::uint8_t mask) noexcept;
+// After registration: true when an interrupt of the mask came before and g claimed itself: unregister and do not park.
+bool interrupted_before_park(goroutine* g) noexcept;
+// After the wait, once unregistered everywhere: the interrupt that ended it, or 0.
+std::uint8_t end_claimable(goroutine* g) noexcept;
+// The waker's side: true when the caller may wake g.
+bool claim(goroutine* g) noexcept;
+// claim, if the waiter needs one.
+inline bool take(const waiter& w) noexcept { return !w.claimable || claim(w.g); }
+// Ends g's wait from outside if it allows `which`, now or at its next wait. The caller holds a lock that keeps g registered with it.
+void interrupt_wait(goroutine* g, std::uint8_t which) noexcept;
+// Throws what interrupt `why` means for a form without a result: canceled, or a test's unwinding. Does nothing while an exception is in flight.
+void throw_interrupt(goroutine* g, std::uint8_t why);
+
+// A deadline for the calling goroutine's next claimable wait. Lives on its stack.
+class wait_deadline {
+ public:
+  wait_deadline() noexcept = default;
+  ~wait_deadline() { disarm(); }
+  wait_deadline(const wait_deadline&) = delete;
+  wait_deadline& operator=(const wait_deadline&) = delete;
+  void arm(goroutine* g, std::int64_t deadline) noexcept;
+  void disarm() noexcept;
+
+ private:
+  struct deadline_timer : timer {
+    goroutine* g = nullptr;
+  } timer_;
+  bool armed_ = false;
+};
+
+// Blocks until the deadline (scheduler's clock). Returns 0, or the interrupt that ended it early.
+std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept;
+
+// A synchronisation operation is about to begin: a place where a test's schedule may switch. Free when no test asks.
+void choice_point_slow() noexcept;
+extern bool choice_points_on;
+TAUT_ALWAYS_INLINE void choice_point() noexcept {
+  if (TAUT_UNLIKELY(choice_points_on)) choice_point_slow();
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

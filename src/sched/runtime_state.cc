@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory order
+//   MO-1  as in runtime_state.h: hints.
+#include "sched/runtime_state.h"
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sched/poller.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+std::atomic<poller*> the_poller{nullptr};
+
+void runtime_state::inject(goroutine* first, goroutine* last, int count) noexcept {
+  {
+    hold h(idle_lock);
+    last->next = nullptr;
+    if (inject_tail != nullptr) {
+      inject_tail->next = first;
+    } else {
+      inject_head = first;
+    }
+    inject_tail = last;
+    injected.fetch_add(count);
+  }
+  maybe_wake();
+}
+
+goroutine* runtime_state::take_injected(worker* w) noexcept {
+  if (injected.load(std::memory_order_relaxed) == 0) return nullptr;  // MO-1
+  goroutine* list = nullptr;
+  {
+    hold h(idle_lock);
+    const int n = injected.load();
+    int share = std::min(n / std::max(target, 1) + 1, static_cast<int>(run_queue::capacity / 2));
+    goroutine** end = &list;
+    for (; share > 0 && inject_head != nullptr; --share) {
+      goroutine* g = inject_head;
+      inject_head = g->next;
+      g->next = nullptr;
+      *end = g;
+      end = &g->next;
+      injected.fetch_sub(1);
+    }
+    if (inject_head == nullptr) inject_tail = nullptr;
+  }
+  goroutine* first = list;
+  if (first == nullptr) return nullptr;
+  list = first->next;
+  first->next = nullptr;
+  while (list != nullptr) {
+    goroutine* g = list;
+    list = g->next;
+    g->next = nullptr;
+    w->push(g);
+  }
+  if (w->accept(first)) return first;
+  return nullptr;
+}
+
+void runtime_state::wake_one() noexcept {
+  int none = 0;
+  if (!spinning.compare_exchange_strong(none, 1)) return;
+  worker* w;
+  bool was_sentry = false;
+  {
+    hold h(idle_lock);
+    w = idle_list;
+    // The sentry keeps watch; it is woken only when nobody else sleeps.
+    if (w != nullptr && w == sentry.load() && w->idle_next != nullptr) {
+      worker* second = w->idle_next;
+      w->idle_next = second->idle_next;
+      w = second;
+    } else if (w != nullptr) {
+      idle_list = w->idle_next;
+    }
+    if (w != nullptr) {
+      w->in_idle_list = false;
+      w->woken_to_spin = true;
+      idle_count.fetch_sub(1);
+      was_sentry = w == sentry.load();
+    }
+  }
+  if (w == nullptr) {
+    spinning.fetch_sub(1);
+    return;
+  }
+  w->park_note.wake();
+  if (was_sentry) {
+    if (poller* p = the_poller.load()) p->wake();
+  }
+}
+
+void runtime_state::wake(worker* w) noexcept {
+  {
+    hold h(idle_lock);
+    if (!w->in_idle_list) {
+      if (w->state.load() != worker_state::spare) return;
+      // A spare worker has goroutines that can run nowhere else: it serves as one more.
+      worker** at = &spare_list;
+      while (*at != nullptr && *at != w) at = &(*at)->idle_next;
+      if (*at == nullptr) return;
+      *at = w->idle_next;
+      able.fetch_add(1);
+    } else {
+      worker** at = &idle_list;
+      while (*at != w) at = &(*at)->idle_next;
+      *at = w->idle_next;
+      w->in_idle_list = false;
+      idle_count.fetch_sub(1);
+    }
+  }
+  w->park_note.wake();
+  if (w == sentry.load()) {
+    if (poller* p = the_poller.load()) p->wake();
+  }
+}
+
+void runtime_state::wake_all() noexcept {
+  for_each_worker([](worker* w) {
+    if (w != nullptr) w->park_note.wake();
+  });
+  if (poller* p = the_poller.load()) p->wake();
+}
+
+void runtime_state::wake_sentry() noexcept {
+  if (worker* w = sentry.load()) w->park_note.wake();
+  if (poller* p = the_poller.load()) p->wake();
+}
+
+std::int64_t runtime_state::earliest_timer() const noexcept {
+  std::int64_t first = shared_timers.earliest();
+  for_each_worker([&](worker* w) {
+    if (w != nullptr) first = std::min(first, w->timers.earliest());
+  });
+  return first;
+}
+
+std::size_t runtime_state::foreground_timers() const noexcept {
+  std::size_t n = shared_timers.foreground();
+  for_each_worker([&](worker* w) {
+    if (w != nullptr) n += w->timers.foreground();
+  });
+  return n;
+}
+
+int runtime_state::run_timers(std::int64_t t) noexcept {
+  int ran = shared_timers.run_due(t);
+  for_each_worker([&](worker* w) {
+    if (w != nullptr) ran += w->timers.run_due(t);
+  });
+  return ran;
+}
+
+runtime_state& the_runtime() noexcept {
+  alignas(runtime_state) static std::byte storage[sizeof(runtime_state)];
+  static runtime_state* const instance = ::new (static_cast<void*>(storage)) runtime_state;
+  return *instance;
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

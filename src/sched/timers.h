@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deadlines. Each worker has a heap; a timer is armed on the heap of the worker that arms it and may be cancelled from anywhere.
+//
+//   struct retry { timer t; ... };
+//   t.fire = [](timer& t, std::int64_t now) { ready(...); return no_deadline; };   // or the next deadline: a ticker
+//                                                               // runs under the heap's lock: short, never parks, never calls users
+//   arm(t, deadline);  ...  disarm(t);                          // after disarm() returned, fire is not running and will not run
+//
+// A 4-ary heap whose entries hold the deadline beside the timer, so that sifting touches the heap only; a timer knows its index, so disarming is
+// O(log n) and usually O(1).
+//
+// Locks         rank::timers per heap. fire() runs under it and may take chan, sema, poll_fd, sched.
+//
+// Memory order
+//   MO-1  relaxed: the earliest deadline, peeked without the lock; a late view only delays by one look.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "base/lock.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::max();
+
+class timer_heap;
+
+struct timer {
+  // Called when the deadline has passed, under the heap's lock, with the timer already out of the heap. Returns when to fire again, or
+  // no_deadline.
+  std::int64_t (*fire)(timer&, std::int64_t now) = nullptr;
+  std::atomic<timer_heap*> heap{nullptr};  // the heap it was armed on last
+  std::int64_t deadline = 0;
+  std::uint32_t index = 0;                 // guarded by the heap's lock; 0: not armed, else position + 1
+  bool background = false;                 // does not keep the program from being "all asleep"
+};
+
+class timer_heap {
+ public:
+  void arm(timer& t, std::int64_t deadline) noexcept;
+  // True when it was armed and now is not. Waits for a running fire().
+  bool disarm(timer& t) noexcept;
+  // Runs what is due. Returns how many.
+  int run_due(std::int64_t now) noexcept;
+  // The earliest deadline, or no_deadline.
+  std::int64_t earliest() const noexcept { return earliest_.load(std::memory_order_relaxed); }  // MO-1
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }           // MO-1
+  // How many timers are not background ones.
+  std::size_t foreground() const noexcept { return foreground_.load(std::memory_order_relaxed); }  // MO-1
+
+ private:
+  struct entry {
+    std::int64_t deadline;
+    timer* t;
+  };
+  void insert(timer& t, std::int64_t deadline) noexcept TAUT_REQUIRES(lock_);
+  void place(std::size_t i, entry e) noexcept TAUT_REQUIRES(lock_);
+  void sift_up(std::size_t i) noexcept TAUT_REQUIRES(lock_);
+  void sift_down(std::size_t i) noexcept TAUT_REQUIRES(lock_);
+  void remove(std::size_t i) noexcept TAUT_REQUIRES(lock_);
+  void publish() noexcept TAUT_REQUIRES(lock_);
+
+  lock lock_{rank::timers};
+  std::vector<entry> entries_ TAUT_GUARDED_BY(lock_);
+  std::atomic<std::int64_t> earliest_{no_deadline};
+  std::atomic<std::size_t> size_{0};
+  std::atomic<std::size_t> foreground_{0};
+};
+
+// Arms t at `deadline` (scheduler's clock) on the calling worker's heap; in a foreign thread on the runtime's shared heap. t must not be armed. Wakes a
+// sleeping worker when t is the earliest of all.
+void arm(timer& t, std::int64_t deadline) noexcept;
+// See above. The timer may be destroyed afterwards.
+bool disarm(timer& t) noexcept;
+
+}  // namespace rt
+TAUT_END_NAMESPACE
