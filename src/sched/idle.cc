@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sched/dispatch.h"
 #include "sched/poller.h"
 #include "sched/runtime_state.h"
 
@@ -17,7 +18,7 @@ constexpr std::int64_t spin_ns = 10'000;
 constexpr int next_patience = 4;
 
 // Takes about half of what a victim has queued: runs one, keeps the rest.
-goroutine* steal_from(runtime_state& r, worker* w, worker* victim, bool take_its_next) noexcept {
+goroutine* steal_from(worker* w, worker* victim, bool take_its_next) noexcept {
   std::uint32_t half = (victim->fresh.size() + 1) / 2;
   goroutine* mine = nullptr;
   while (half-- > 0) {
@@ -41,7 +42,6 @@ goroutine* steal_from(runtime_state& r, worker* w, worker* victim, bool take_its
   if (mine != nullptr) {
     w->steals.store(w->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
   }
-  static_cast<void>(r);
   return mine;
 }
 
@@ -51,7 +51,7 @@ goroutine* steal(runtime_state& r, worker* w, bool take_next) noexcept {
   for (int i = 0; i < n; ++i) {
     worker* victim = r.workers[(start + static_cast<std::uint32_t>(i)) % static_cast<std::uint32_t>(n)].load();
     if (victim == w || victim == nullptr || !victim->has_stealable()) continue;
-    if (goroutine* g = steal_from(r, w, victim, take_next)) return g;
+    if (goroutine* g = steal_from(w, victim, take_next)) return g;
   }
   return nullptr;
 }
@@ -68,7 +68,7 @@ bool work_somewhere(runtime_state& r, worker* w) noexcept {
 
 goroutine* look_everywhere(runtime_state& r, worker* w, bool take_next) noexcept {
   if (goroutine* g = w->next_local()) return g;
-  if (goroutine* g = r.take_injected(w); g != nullptr && w->accept(g)) return g;
+  if (goroutine* g = r.take_injected(w, run_queue::capacity / 2); g != nullptr && w->accept(g)) return g;
   return steal(r, w, take_next);
 }
 

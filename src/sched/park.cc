@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sched/dispatch.h"
 #include "sched/runtime_state.h"
 #include "sched/unwinding.h"
 #include "taut/panic.h"

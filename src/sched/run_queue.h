@@ -61,7 +61,7 @@ class run_queue {
 
 class fresh_queue {
  public:
-  static constexpr std::int64_t capacity = 512;
+  static constexpr std::int64_t capacity = 2048;
 
   // Owner. False when full.
   bool push(goroutine* g) noexcept {

@@ -30,13 +30,13 @@ void runtime_state::inject(goroutine* first, goroutine* last, int count) noexcep
   maybe_wake();
 }
 
-goroutine* runtime_state::take_injected(worker* w) noexcept {
+goroutine* runtime_state::take_injected(worker* w, int most) noexcept {
   if (injected.load(std::memory_order_relaxed) == 0) return nullptr;  // MO-1
   goroutine* list = nullptr;
   {
     hold h(idle_lock);
     const int n = injected.load();
-    int share = std::min(n / std::max(target, 1) + 1, static_cast<int>(run_queue::capacity / 2));
+    int share = std::min(n / std::max(target, 1) + 1, most);
     goroutine** end = &list;
     for (; share > 0 && inject_head != nullptr; --share) {
       goroutine* g = inject_head;

@@ -66,8 +66,8 @@ struct runtime_state {
 
   // Appends goroutines linked by `next` and wakes a worker. From any thread.
   void inject(goroutine* first, goroutine* last, int count) noexcept;
-  // Takes one for w, and up to half a queue more into w's own. Owner of w only.
-  goroutine* take_injected(worker* w) noexcept;
+  // Takes one for w, and up to most - 1 more into w's own queues, its share of them. Owner of w only.
+  goroutine* take_injected(worker* w, int most) noexcept;
   // Wakes an idle worker unless one is looking for work already.
   void wake_one() noexcept;
   // As above, for the common case that nobody is idle.

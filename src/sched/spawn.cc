@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "sched/bound.h"
+#include "sched/dispatch.h"
 #include "sched/labels.h"
 #include "sched/park.h"
 #include "sched/registry.h"
@@ -57,10 +58,6 @@ std::uint64_t new_id(runtime_state& r, worker* w) noexcept {
   return ++w->next_id;
 }
 
-void count(std::atomic<std::uint64_t>& c) noexcept {
-  c.store(c.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
-}
-
 // The stacks of different slots start at different distances from a page boundary: equal ones would meet in the same cache sets.
 constexpr std::size_t color(std::uint32_t slot) noexcept { return slot % 16 * 128; }
 
@@ -72,7 +69,7 @@ void recycle(void*, goroutine* g) noexcept {
   g->set_state(goroutine_state::idle);
   g->id.store(0, std::memory_order_relaxed);  // MO-1
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2);  // MO-1
-  count(w->ended);
+  bump(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;
     the_registry().give(g, g->stack_class);
@@ -211,7 +208,7 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
     r.inject(g, g, 1);
     return;
   }
-  count(w->created);
+  bump(w->created);
   w->push(g);
   r.maybe_wake();
   choice_point();

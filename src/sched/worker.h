@@ -63,6 +63,7 @@ struct alignas(128) worker {
   rt::random rng{1};
   std::uint32_t due_look = 0;             // dispatches until timers and shared queues are looked at
   std::uint32_t fresh_turn = 0;           // alternates between woken and fresh
+  std::int64_t oldest_taken = 0;          // coarse time when the oldest fresh goroutine was preferred last
   std::uint8_t perturb = 0;               // test mode: may yield at choice points
 
   // --- Written by its thread, read by others.
@@ -99,32 +100,44 @@ struct alignas(128) worker {
   bool compensated = false;
 
   // Puts a goroutine that may run here into the run-next slot; what was there goes to a queue. Owner only.
-  void push_next(goroutine* g) noexcept;
+  void push_next(goroutine* g) noexcept {
+    if (run_next.load(std::memory_order_relaxed) == nullptr) {  // MO-1: others only empty the slot
+      run_next.store(g, std::memory_order_release);             // MO-2
+      return;
+    }
+    goroutine* kicked = run_next.exchange(g);
+    if (kicked != nullptr) push(kicked);
+  }
   // Appends to the fitting queue. Owner only.
-  void push(goroutine* g) noexcept;
+  void push(goroutine* g) noexcept {
+    if (TAUT_UNLIKELY(!(g->home == nullptr ? fresh.push(g) : woken.push(g)))) overflow(g);
+  }
   // From any thread: g must, or should, run on this worker. Wakes it when it sleeps.
   void push_inbox(goroutine* g) noexcept;
-  // Something to run from its own queues, accepted; nullptr when there is nothing. Owner only.
+  // Something to run from its own queues, accepted; nullptr when there is nothing. Owner only. (dispatch.h)
   goroutine* next_local() noexcept;
   // Whether g may run here now; when not, g was sent to its home.
-  bool accept(goroutine* g) noexcept;
+  bool accept(goroutine* g) noexcept {
+    return TAUT_LIKELY(g->home == this || g->home == nullptr) || accept_from_elsewhere(g);
+  }
   // Has queued work that another worker could take.
   bool has_stealable() const noexcept {
     return !woken.empty() || !fresh.empty() || run_next.load(std::memory_order_relaxed) != nullptr;  // MO-1
   }
   void drain_inbox() noexcept;
-  goroutine* take_next() noexcept;
+  goroutine* take_next() noexcept {
+    goroutine* g = run_next.load(std::memory_order_relaxed);  // MO-1
+    while (g != nullptr && !run_next.compare_exchange_weak(g, nullptr, std::memory_order_acquire)) {  // MO-2
+    }
+    return g;
+  }
+  // Every 64th dispatch: what must not starve behind a busy local queue.
+  goroutine* look_around() noexcept;
 
  private:
-  goroutine* look_around() noexcept;
+  bool accept_from_elsewhere(goroutine* g) noexcept;
+  void overflow(goroutine* g) noexcept;
 };
-
-// Switches from goroutine `from` (current on w) to `to`, or to the scheduler's context when `to` is null. `commit` runs after the switch. Returns
-// when `from` continues, maybe on another worker.
-void switch_from(worker* w, goroutine* from, goroutine* to, commit_function commit, void* argument) noexcept;
-
-// As switch_from, for a goroutine that has ended: does not return.
-[[noreturn]] void switch_away(worker* w, goroutine* from, goroutine* to, commit_function commit, void* argument) noexcept;
 
 // The thread's loop: find a goroutine, run it. Returns when the runtime stops.
 void run_worker(worker* w) noexcept;
