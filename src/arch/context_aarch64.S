@@ -33,7 +33,7 @@ taut_switch:
   .cfi_rel_offset x29, 80
   .cfi_rel_offset x30, 88
   mov x9, sp
-  str x9, [x0]
+  stlr x9, [x0]             // a snapshot that sees it sees the registers saved above
   mov sp, x1
   mov x0, x2
   ldp x19, x20, [sp, #0]

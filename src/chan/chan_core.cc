@@ -181,6 +181,7 @@ void chan_send(chan_core* c, void* element, site where) {
     c->guard.release();
     throw panic("send on closed channel");
   }
+  c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed), std::memory_order_relaxed);  // MO-2
   c->last_send.set(id_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);

@@ -87,6 +87,7 @@ struct chan_core {
   rt::lock guard{rt::rank::chan};
   bool typed = false;                       // closes when its last sending handle dies
   bool orphan = false;                      // no handle is left, yet somebody waits
+  bool fed = false;                         // the runtime sends or closes (a timer, a context): it needs no handle to
   std::atomic<bool> closed{false};
   std::uint32_t element_size = 0;
   std::atomic<std::uint32_t> count{0};      // buffered elements
@@ -100,6 +101,7 @@ struct chan_core {
   std::atomic<std::uint64_t> handles{0};    // sending low, receiving high
   // --- Evidence.
   std::atomic<std::uint64_t> sends{0}, receives{0};
+  std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
   rt::chan_fact last_send, last_receive, left, closer;
   rt::left_for left_why = rt::left_for::nothing;
   std::atomic<std::uintptr_t> dropped_at{0};            // return address of the last handle's end

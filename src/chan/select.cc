@@ -187,6 +187,7 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   }
   g->woken_by = nullptr;
   g->wait_cases = static_cast<std::uint32_t>(n);
+  g->wait_case_list = cases;
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {

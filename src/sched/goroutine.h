@@ -79,7 +79,7 @@ struct waiter {
 
 struct goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it was taken from.
-  void* sp = nullptr;              // saved stack pointer
+  void* sp = nullptr;              // saved stack pointer; nullptr from the beginning of a wait until it is saved
   goroutine* next = nullptr;       // link of the one list it is in
   worker* home = nullptr;          // where it ran last; nullptr: it has not started
   std::atomic<goroutine_state> state{goroutine_state::idle};
@@ -103,6 +103,7 @@ struct goroutine {
   std::atomic<const char*> wait_file{nullptr};
   std::atomic<std::uint32_t> wait_line{0};
   std::uint32_t wait_cases = 0;                   // select: number of cases
+  const void* wait_case_list = nullptr;           // select: its detail::select_case array, in memory of the goroutine's
   std::atomic<std::int64_t> wait_since{0};
   waiter single;                                  // the waiter of every wait but select's
 

@@ -32,6 +32,7 @@ TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcep
   g->wait_file.store(info.where.file, std::memory_order_relaxed);     // MO-1
   g->wait_line.store(info.where.line, std::memory_order_relaxed);     // MO-1
   g->wait_since.store(coarse_now(), std::memory_order_relaxed);       // MO-1
+  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still changes
   g->set_state(goroutine_state::waiting);
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
                          std::memory_order_release);                             // MO-2

@@ -62,24 +62,29 @@ enum class select_mode : std::uint8_t { block, poll };
 TAUT_API std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
                                  const std::chrono::steady_clock::time_point* deadline, site where);
 
+// What a handle's image says it may do: 0 both, 1 send, 2 receive.
+constexpr std::uintptr_t rights_tag(std::uint64_t rights) noexcept {
+  return rights == send_right ? 1 : rights == recv_right ? 2 : 0;
+}
+
 template <std::uint64_t Rights>
 class chan_handle {
  public:
   constexpr chan_handle() noexcept = default;
   // Takes over a reference that already counts.
-  explicit chan_handle(chan_core* adopted) noexcept : image_(adopted) {}
-  chan_handle(const chan_handle& other) noexcept : image_(other.core()) { ref(); }
-  chan_handle(chan_handle&& other) noexcept : image_(other.image_.wipe()) {}
+  explicit chan_handle(chan_core* adopted) noexcept : image_(adopted, tag) {}
+  chan_handle(const chan_handle& other) noexcept : image_(other.core(), tag) { ref(); }
+  chan_handle(chan_handle&& other) noexcept : image_(other.image_.wipe(), tag) {}
   // Narrowing: a handle of both directions gives one of either.
   template <std::uint64_t Other>
     requires((Other & Rights) == Rights && Other != Rights)
-  chan_handle(const chan_handle<Other>& other) noexcept : image_(other.core()) {
+  chan_handle(const chan_handle<Other>& other) noexcept : image_(other.core(), tag) {
     ref();
   }
   chan_handle& operator=(chan_handle other) noexcept {
     void* mine = image_.get();
-    image_.set(other.image_.wipe());
-    other.image_.set(mine);
+    image_.set(other.image_.wipe(), tag);
+    other.image_.set(mine, tag);
     return *this;
   }
   ~chan_handle() { reset(); }
@@ -90,6 +95,7 @@ class chan_handle {
   chan_core* core() const noexcept { return static_cast<chan_core*>(image_.get()); }
 
  private:
+  static constexpr std::uintptr_t tag = rights_tag(Rights);
   void ref() const noexcept {
     if (core() != nullptr) chan_ref(core(), Rights);
   }

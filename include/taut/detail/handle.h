@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The self-validating word pair behind every shared handle (channels, contexts).
 //
-// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret}: a memory scan can tell a live handle from a stale or
-// copied word, and count them exactly. The destructor wipes both words by volatile stores, which the optimizer may
+// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret ^ tag}: a memory scan can tell a live handle from a stale or
+// copied word, count them exactly, and see by the tag what the handle may do. The destructor wipes both words by volatile stores, which the optimizer may
 // not drop.
 #pragma once
 
@@ -19,15 +19,15 @@ TAUT_API extern std::uintptr_t handle_secret;
 class handle_image {
  public:
   constexpr handle_image() noexcept = default;
-  explicit handle_image(void* p) noexcept { set(p); }
+  explicit handle_image(void* p, std::uintptr_t tag = 0) noexcept { set(p, tag); }
   handle_image(const handle_image&) = delete;
   handle_image& operator=(const handle_image&) = delete;
   ~handle_image() { wipe(); }
 
   void* get() const noexcept { return reinterpret_cast<void*>(word_); }
-  void set(void* p) noexcept {
+  void set(void* p, std::uintptr_t tag = 0) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(p);
-    check_ = p == nullptr ? 0 : check_for(word_, this);
+    check_ = p == nullptr ? 0 : check_for(word_, this) ^ tag;
     asm volatile("" ::"r"(this) : "memory");  // the image must exist in memory, not in registers alone
   }
   // wipe() returns the pointer and leaves no trace of it here.
