@@ -104,7 +104,7 @@ goroutine* spin(runtime_state& r, worker* w) noexcept {
 bool advance_time(runtime_state& r) noexcept {
   if (!virtual_time()) return false;
   const std::int64_t next = r.earliest_timer();
-  if (next == no_deadline || r.idle_count.load() < r.able.load() || r.in_blocking.load() != 0) return false;
+  if (next == no_deadline || !r.nothing_runs()) return false;
   poller* p = the_poller.load();
   if (p != nullptr && p->waiting() > 0 && p->wait(0) > 0) return true;
   advance_virtual_time(next);
@@ -172,7 +172,7 @@ void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
       timeout = next - real_now();
       if (timeout < 0) timeout = 0;
     }
-    if (next == no_deadline && r.idle_count.load() >= r.able.load()) {
+    if (next == no_deadline && r.nothing_runs()) {
       r.deadlock_suspected.store(true);
       r.monitor_note.wake();
     }

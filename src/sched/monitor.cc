@@ -110,7 +110,7 @@ bool nobody_else(runtime_state& r) noexcept {
 
 bool all_asleep(runtime_state& r) noexcept {
   if (!r.running.load() || r.stopping.load()) return false;
-  if (r.idle_count.load() < r.able.load() || r.in_blocking.load() != 0 || anything_queued(r)) return false;
+  if (!r.nothing_runs() || anything_queued(r)) return false;
   if (r.foreground_timers() != 0) return false;
   poller* p = the_poller.load();
   if (p != nullptr && p->waiting() > 0) return false;
@@ -124,13 +124,14 @@ bool all_asleep(runtime_state& r) noexcept {
 
 void ask_about_deadlock(runtime_state& r) noexcept {
   if (!r.deadlock_suspected.exchange(false) || !r.wanted.detect_deadlock) return;
-  // Twice, some time apart: a thread between two steps must not be taken for one that is asleep.
+  // Twice, some time apart, with no dispatch in between: a thread between two steps must not be taken for one that is asleep.
+  const std::uint64_t before = r.dispatches();
   for (int look = 0; look < 2; ++look) {
     for (int i = 0; i < 20 && r.spinning.load() != 0; ++i) ::usleep(100);
     if (!all_asleep(r) || !nobody_else(r)) return;
     ::usleep(2000);
   }
-  if (all_asleep(r)) die_of_deadlock(r);
+  if (all_asleep(r) && r.dispatches() == before) die_of_deadlock(r);
 }
 
 // Goroutines queued while a worker sleeps: a wake-up that a fence-free push missed.
@@ -145,9 +146,8 @@ void* monitor_main(void*) {
   std::uint64_t seen_activity = 0;
   while (!monitor_stops.load()) {
     std::int64_t t = real_now();
-    std::uint64_t activity = 0;
-    r.for_each_worker([&](worker* w) { activity += w->tick.load(std::memory_order_relaxed); });  // MO-1
-    const bool all_idle = r.idle_count.load() >= r.able.load() && r.able.load() >= r.target;
+    const std::uint64_t activity = r.dispatches();
+    const bool all_idle = r.nothing_runs();
     if (activity != seen_activity || !all_idle) last_active = t;
     seen_activity = activity;
     std::int64_t nap = 10 * ms;

@@ -81,6 +81,7 @@ goroutine* registry::take(int stack_class, int wanted, int& got) noexcept {
   hold h(lock_);
   pool& p = pools_[stack_class];
   goroutine* list = nullptr;
+  goroutine** end = &list;
   for (got = 0; got < wanted; ++got) {
     goroutine* g = p.warm;
     if (g != nullptr) {
@@ -92,9 +93,10 @@ goroutine* registry::take(int stack_class, int wanted, int& got) noexcept {
     } else if ((g = take_unused(p, stack_class)) == nullptr) {
       break;
     }
-    g->next = list;
-    list = g;
+    *end = g;
+    end = &g->next;
   }
+  *end = nullptr;
   return list;
 }
 

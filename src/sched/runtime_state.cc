@@ -132,6 +132,22 @@ void runtime_state::wake_sentry() noexcept {
   if (poller* p = the_poller.load()) p->wake();
 }
 
+bool runtime_state::nothing_runs() const noexcept {
+  bool quiet = true;
+  for_each_worker([&](worker* w) {
+    const worker_state s = w->state.load();
+    quiet = quiet && w->shown.load() == nullptr &&
+            (s == worker_state::idle || s == worker_state::sentry || s == worker_state::spare);
+  });
+  return quiet;
+}
+
+std::uint64_t runtime_state::dispatches() const noexcept {
+  std::uint64_t n = 0;
+  for_each_worker([&](worker* w) { n += w->tick.load(std::memory_order_relaxed); });  // MO-1
+  return n;
+}
+
 std::int64_t runtime_state::earliest_timer() const noexcept {
   std::int64_t first = shared_timers.earliest();
   for_each_worker([&](worker* w) {

@@ -83,6 +83,10 @@ struct runtime_state {
     if (TAUT_UNLIKELY(sentry_deadline.load(std::memory_order_relaxed) > deadline)) wake_sentry();  // MO-1
   }
   void wake_sentry() noexcept;
+  // Every worker sleeps or is about to: none runs a goroutine, looks for one, or is stuck in one. A snapshot, exact only when nothing else could submit.
+  bool nothing_runs() const noexcept;
+  // Grows whenever any worker dispatches.
+  std::uint64_t dispatches() const noexcept;
   std::int64_t earliest_timer() const noexcept;
   std::size_t foreground_timers() const noexcept;
   int run_timers(std::int64_t now) noexcept;
