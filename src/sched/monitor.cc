@@ -4,12 +4,14 @@
 // It looks every 10 ms while goroutines run, sooner when a timer is due, and sleeps without a time limit once nothing has run for a second: an
 // idle process uses no CPU.
 //
-// A worker that dispatched nothing for options::stall_after while it runs a goroutine is stuck. Its thread's CPU clock tells a blocking call (it stands) from a
-// hog (it goes). Either way the worker stops counting as able to work, and if work is queued and nobody is idle, a spare joins: the stuck
+// A worker that dispatched nothing for options::stall_after while it runs a goroutine is stuck: it used that much CPU time (a hog), or it sleeps in
+// the kernel (a blocking call). Either way the worker stops counting as able to work, and if work is queued and nobody is idle, a spare joins: the stuck
 // worker's queues are stolen as any other's. When its goroutine switches again, one worker too many notices and retires.
 //
 // Memory order
 //   MO-1  relaxed: hints written by workers.
+#include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -20,8 +22,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
-#include <dirent.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -48,10 +48,24 @@ std::int64_t cpu_time(clockid_t clock) noexcept {
   return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
 }
 
+// The state letter in /proc: S or D, not R. About 20 us, asked only about a thread whose CPU clock stands.
+bool sleeps_in_kernel(int tid) noexcept {
+  char path[48], text[256];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t n = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (n <= 0) return false;
+  text[n] = 0;
+  const char* after_name = std::strrchr(text, ')');
+  return after_name != nullptr && (after_name[2] == 'S' || after_name[2] == 'D');
+}
+
 bool anything_queued(runtime_state& r) noexcept {
   if (r.injected.load() > 0) return true;
   bool queued = false;
-  r.for_each_worker([&](worker* w) { queued = queued || w->has_stealable(); });
+  r.for_each_worker([&](worker* w) { queued = queued || w->has_stealable() || w->inbox.load() != nullptr; });
   return queued;
 }
 
@@ -83,10 +97,15 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
     }
     return;
   }
-  if (t - w->seen_since < r.wanted.stall_after.count()) return;
+  const std::int64_t limit = r.wanted.stall_after.count();
+  if (t - w->seen_since < limit) return;
+  // By its own CPU time it computes, or it sleeps in the kernel; a thread that merely waits for a CPU does neither.
   const std::int64_t used = cpu_time(w->cpu_clock) - w->seen_cpu;
-  const bool blocked = used * 4 < t - w->seen_since;
+  const bool blocked = used < limit;
+  if (blocked && !sleeps_in_kernel(w->tid)) return;
   report_stall(r, w, w->seen_since, t, blocked);
+  // A schedule that is to replay must not depend on how fast the machine is.
+  if (!blocked && (r.wanted.virtual_time || r.wanted.perturb_seed != 0)) return;
   if (!w->compensated && !w->blocked.load()) {
     w->compensated = true;
     r.begin_blocked(w);
@@ -164,8 +183,11 @@ void* monitor_main(void*) {
     } else {
       if (nap < 0) the_registry().trim();
       r.monitor_asleep.store(nap < 0 || all_idle);
-      r.monitor_note.sleep(nap);
+      r.monitor_quiet.store(nap < 0);
+      // A worker that began since the look above may not have seen the flag.
+      if (nap >= 0 || r.nothing_runs()) r.monitor_note.sleep(nap);
       r.monitor_asleep.store(false);
+      r.monitor_quiet.store(false);
     }
     if (monitor_stops.load()) break;
     t = real_now();
