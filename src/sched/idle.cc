@@ -156,9 +156,18 @@ void clear_vector_registers() noexcept {
 #endif
 }
 
+// The last one to fall asleep, whoever it is, asks the watching thread whether anything can ever run again.
+void suspect_deadlock(runtime_state& r) noexcept {
+  if (!r.nothing_runs()) return;
+  r.deadlock_suspected.store(true);
+  r.monitor_note.wake();
+}
+
 void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
   w->state.store(worker_state::sentry);
   r.sentry_deadline.store(no_deadline);
+  // Pairs with the fence in timer_armed(): who arms a timer sees a sentry, or this look sees the timer.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   std::int64_t next = r.earliest_timer();
   if (advance_time(r)) {
     r.sentry_deadline.store(0);
@@ -172,10 +181,7 @@ void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
       timeout = next - real_now();
       if (timeout < 0) timeout = 0;
     }
-    if (next == no_deadline && r.nothing_runs()) {
-      r.deadlock_suspected.store(true);
-      r.monitor_note.wake();
-    }
+    if (next == no_deadline) suspect_deadlock(r);
     clear_vector_registers();
     if (p != nullptr) {
       p->wait(timeout);
@@ -209,6 +215,7 @@ void sleep(runtime_state& r, worker* w) noexcept {
     sleep_as_sentry(r, w);
     r.sentry.store(nullptr);
   } else {
+    if (r.sentry_deadline.load() == no_deadline) suspect_deadlock(r);
     clear_vector_registers();
     w->park_note.sleep();
   }
@@ -250,6 +257,7 @@ goroutine* find_work(worker* w) noexcept {
     }
     if (g != nullptr) return g;
     sleep(r, w);
+    if (r.monitor_quiet.load()) r.monitor_note.wake();
   }
 }
 

@@ -66,7 +66,6 @@ void runtime_state::wake_one() noexcept {
   int none = 0;
   if (!spinning.compare_exchange_strong(none, 1)) return;
   worker* w;
-  bool was_sentry = false;
   {
     hold h(idle_lock);
     w = idle_list;
@@ -82,7 +81,6 @@ void runtime_state::wake_one() noexcept {
       w->in_idle_list = false;
       w->woken_to_spin = true;
       idle_count.fetch_sub(1);
-      was_sentry = w == sentry.load();
     }
   }
   if (w == nullptr) {
@@ -90,7 +88,8 @@ void runtime_state::wake_one() noexcept {
     return;
   }
   w->park_note.wake();
-  if (was_sentry) {
+  // Asked after the note is set: who becomes sentry later looks at its note before it waits for events.
+  if (w == sentry.load()) {
     if (poller* p = the_poller.load()) p->wake();
   }
 }

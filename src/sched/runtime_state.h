@@ -62,6 +62,7 @@ struct runtime_state {
   std::atomic<bool> main_exited{false}; // run()'s goroutine ended by goexit()
   note monitor_note;
   std::atomic<bool> monitor_asleep{false};
+  std::atomic<bool> monitor_quiet{false};  // it sleeps without a time limit: who begins to work wakes it
   std::atomic<bool> deadlock_suspected{false};
 
   // Appends goroutines linked by `next` and wakes a worker. From any thread.
