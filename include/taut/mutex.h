@@ -8,9 +8,7 @@
 // hand-over. Not recursive. Constant-initialised: usable as a global. Meets Lockable. lock() is not ended by a cancelled context.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
+#include "taut/detail/lock_record.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
 
@@ -33,10 +31,7 @@ class mutex {
 
  private:
   friend class condition;
-  std::atomic<std::uint32_t> state_{0};       // locked, woken, starving bits, and the number of waiters
-  std::uint32_t line_ = 0;                    // of the holder's lock()
-  std::atomic<std::uint64_t> owner_{0};       // the holder's goroutine id, 0 when free
-  const char* file_ = nullptr;                // of the holder's lock()
+  detail::lock_record record_;
 };
 
 TAUT_END_NAMESPACE

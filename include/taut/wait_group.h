@@ -5,7 +5,9 @@
 //   for (auto& part : parts) group.go([&] { work(part); });   // add, run, done
 //   group.wait();
 //
-// Any goroutine or thread may call any function at once; add() from zero must happen before wait().
+// Any goroutine or thread may call any function at once; add() from zero must happen before wait(). Waits are ended by the goroutine's
+// bound context, which throws taut::canceled. Once wait() has returned, the group may be destroyed, though the last done() is still
+// returning. Constant-initialised.
 #pragma once
 
 #include <atomic>
@@ -17,6 +19,7 @@
 #include "taut/detail/site.h"
 #include "taut/detail/spawn.h"
 #include "taut/export.h"
+#include "taut/result.h"
 
 TAUT_BEGIN_NAMESPACE
 
@@ -35,7 +38,9 @@ class wait_group {
   // wait() blocks until the counter is zero.
   TAUT_API void wait(detail::site where = detail::site::here());
   // As wait, but gives up when ctx ends; never throws canceled.
-  TAUT_API result<void> wait(const context& ctx, detail::site where = detail::site::here());
+  result<void> wait(const context& ctx, detail::site where = detail::site::here()) {
+    return wait_until(detail::node_of(ctx), where);
+  }
 
   // go(f) is add(1), and f followed by done() in a new goroutine, also when f ends by an exception.
   template <class F>
@@ -54,10 +59,15 @@ class wait_group {
   }
 
  private:
-  // Counter in the high half, number of waiters in the low half.
+  TAUT_API result<void> wait_until(detail::context_node* context, detail::site where);
+
+  // Counter in the high half; bit 0: somebody waits.
   std::atomic<std::uint64_t> state_{0};
-  // Where the last add(n > 0) was: evidence for diagnosis.
-  detail::site added_;
+  // Where the last add(n > 0) and the last done() were: evidence for diagnosis.
+  std::atomic<const char*> added_file_{nullptr};
+  std::atomic<const char*> done_file_{nullptr};
+  std::atomic<std::uint32_t> added_line_{0};
+  std::atomic<std::uint32_t> done_line_{0};
 };
 
 TAUT_END_NAMESPACE

@@ -22,6 +22,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <system_error>
+#include <type_traits>
 
 #include "base/lock.h"
 #include "sched/context_waits.h"
@@ -41,15 +43,16 @@ sema_bucket& bucket_of(const void* address) noexcept;
 // The queue of one address, its bucket locked. Code that parks or throws must not run while it lives.
 class sema_queue {
  public:
-  explicit sema_queue(const void* address) noexcept TAUT_LOCK_CROSSES_SWITCH
-      : bucket_(bucket_of(address)),
-        key_(reinterpret_cast<std::uintptr_t>(address)) {
-    bucket_.guard.acquire();
+  enum class start : bool { unlocked, locked };
+  explicit sema_queue(const void* address, start as = start::locked) noexcept
+      : bucket_(bucket_of(address)), key_(reinterpret_cast<std::uintptr_t>(address)) {
+    if (as == start::locked) lock();
   }
   ~sema_queue() { unlock(); }
   sema_queue(const sema_queue&) = delete;
   sema_queue& operator=(const sema_queue&) = delete;
 
+  bool is_locked() const noexcept { return locked_; }
   void lock() noexcept TAUT_LOCK_CROSSES_SWITCH {
     bucket_.guard.acquire();
     locked_ = true;
@@ -65,22 +68,34 @@ class sema_queue {
   }
 
   // The waiter to be served next, still linked; nullptr: none.
-  waiter* front() const noexcept;
-  bool empty() const noexcept { return front() == nullptr; }
+  waiter* front() noexcept;
+  bool empty() noexcept { return front() == nullptr; }
   void push_back(waiter& w) noexcept;
   void push_front(waiter& w) noexcept;
   // w is linked in this queue.
   void remove(waiter& w) noexcept;
-  // Unlinks waiters from the front until one could be taken; the caller makes its goroutine ready after unlock().
+  // Takes and unlinks the first waiter whose wait was not ended otherwise; the caller makes its goroutine ready after unlock(). Those that were
+  // interrupted stay linked: each unlinks itself.
   waiter* pop() noexcept;
+  // As pop(), but only the very first: nullptr when that one was interrupted. The queue is not empty.
+  waiter* pop_first() noexcept;
 
  private:
-  waiter** find() const noexcept;
+  waiter* head() const noexcept TAUT_LOCK_CROSSES_SWITCH;
+  waiter* next_address(const waiter* first) const noexcept TAUT_LOCK_CROSSES_SWITCH;
+  void replace_first(waiter* old, waiter* by) noexcept TAUT_LOCK_CROSSES_SWITCH;
+  void insert(waiter& w, bool first) noexcept TAUT_LOCK_CROSSES_SWITCH;
 
   sema_bucket& bucket_;
   const std::uintptr_t key_;
-  bool locked_ = true;
+  bool locked_ = false;
 };
+
+// Parks g, whose waiter is linked in q, by a plain wait: only pop() ends it.
+void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept;
+
+// Whether somebody who can still be woken waits on the address. For destructors.
+bool has_waiters(const void* address) noexcept;
 
 // Goroutines to be made ready once the lock is released, in order. They are linked by the `next` of their waiters.
 class wake_list {
@@ -146,7 +161,6 @@ class sema_wait {
 
   goroutine* g_;
   const std::uint8_t mask_;
-  bool held_ = true;
   std::optional<context_wait_scope> context_;
   wait_deadline deadline_;
   sema_queue queue_;

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory order
+//   MO-1  as in exclusive.h: acquire that takes the lock.
+//   MO-2  as in exclusive.h: release that frees it.
+//   MO-3  as in exclusive.h: who holds it, for diagnosis.
+//   MO-4  as in exclusive.h: who waits.
+//   MO-5  relaxed: how many workers are idle, to decide whether spinning can help.
+#include "sync/exclusive.h"
+
+#include "base/clock.h"
+#include "sched/runtime_state.h"
+#include "sync/sema_table.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+using namespace exclusive;
+
+namespace {
+
+constexpr std::int64_t starving_after = 1'000'000;
+constexpr int most_spins = 4;
+constexpr int pauses_per_spin = 30;
+
+// Spinning helps only while the holder may run on another worker.
+bool worth_spinning(int spins) noexcept {
+  const runtime_state& r = the_runtime();
+  return spins < most_spins && r.target > 1 &&
+         r.able.load(std::memory_order_relaxed) - r.idle_count.load(std::memory_order_relaxed) > 1;  // MO-5
+}
+
+}  // namespace
+
+TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
+  goroutine* g = current_goroutine();
+  const wait_info info{wait_reason::mutex_lock, &m, where};
+  std::int64_t since = 0;      // when it began to wait; 0: it has not
+  bool hungry = false;         // it waits for over 1 ms
+  bool awake = false;          // the woken bit stands for this goroutine
+  int spins = 0;
+  for (;;) {
+    std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
+    if ((s & (locked | starving)) == 0) {
+      const std::uint32_t mine = (awake ? s & ~woken : s) | locked;
+      if (m.state.compare_exchange_weak(s, mine, std::memory_order_acquire, std::memory_order_relaxed)) return;  // MO-1
+      continue;
+    }
+    if ((s & starving) == 0 && worth_spinning(spins)) {
+      if (!awake && (s & (woken | waiting)) == waiting) {
+        awake = m.state.compare_exchange_strong(s, s | woken, std::memory_order_relaxed);  // MO-4
+      }
+      for (int i = 0; i < pauses_per_spin; ++i) pause();
+      ++spins;
+      continue;
+    }
+    const bool first_time = since == 0;
+    if (first_time) since = now();
+
+    sema_wait wait(g, &m, {});
+    s = m.state.load(std::memory_order_relaxed);  // MO-4
+    bool queued = false;
+    while (!queued && (s & locked) != 0) {
+      const std::uint32_t next = (awake ? s & ~woken : s) | waiting | (hungry ? starving : 0);
+      queued = m.state.compare_exchange_weak(s, next, std::memory_order_relaxed);  // MO-4
+    }
+    if (!queued) {
+      wait.skip(info);
+      continue;
+    }
+    awake = false;
+    const std::uint8_t why = wait.sleep(info, !first_time, [&](sema_queue& q) {
+      if (q.empty()) m.state.fetch_and(~(waiting | starving), std::memory_order_relaxed);  // MO-4
+    });
+    throw_unless_woken(g, why);
+    hungry = now() - since > starving_after;
+    if (g->single.success) {
+      if (!hungry) m.state.fetch_and(~std::uint32_t{starving}, std::memory_order_relaxed);  // MO-4
+      return;
+    }
+    awake = true;
+    spins = 0;
+  }
+}
+
+TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
+  std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
+  while ((s & starving) == 0 && (s & (waiting | woken)) != waiting) {
+    // Nobody to wake, or somebody is awake.
+    if (m.state.compare_exchange_weak(s, s & ~locked, std::memory_order_release, std::memory_order_relaxed)) return;  // MO-2
+  }
+  sema_queue q(&m);
+  waiter* w = q.pop();
+  goroutine* g = w == nullptr ? nullptr : w->g;
+  const std::uint32_t gone = q.empty() ? waiting | starving : 0;
+  s = m.state.load(std::memory_order_relaxed);  // MO-4
+  if (g != nullptr && (s & starving) != 0) {
+    w->success = true;
+    note_owner(m, owner_id(g), {g->wait_file.load(), g->wait_line.load()});
+    if (gone != 0) m.state.fetch_and(~gone, std::memory_order_relaxed);  // MO-4
+  } else {
+    const std::uint32_t wakes = g == nullptr ? 0 : woken;
+    while (!m.state.compare_exchange_weak(s, (s & ~(locked | gone)) | wakes, std::memory_order_release,  // MO-2
+                                          std::memory_order_relaxed)) {                                  // MO-4
+    }
+  }
+  q.unlock();
+  if (g != nullptr) ready(g);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rejected     a tree of addresses per bucket: with 4096 buckets a chain stays short until some hundred thousand goroutines wait, each on an object of
+//              its own, and then a walk costs less than the wait.
+#include "sync/sema_table.h"
+
+#include "arch/sanitizer.h"
+#include "taut/result.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr int bucket_bits = 12;
+sema_bucket buckets[1 << bucket_bits];
+
+// The runtime was stopped while it waited: it will never run again.
+bool abandoned(const goroutine* g) noexcept { return !g->is_thread && g->id.load() == 0; }
+
+std::uint8_t mask_for(const goroutine* g, const wait_limits& limits, bool early) noexcept {
+  std::uint8_t asked = 0;
+  if (limits.explicit_context) asked |= interrupt::context;
+  if (limits.deadline) asked |= interrupt::deadline;
+  std::uint8_t mask = interrupts_for(g, asked);
+  if (!limits.bound) mask &= static_cast<std::uint8_t>(~interrupt::bound);
+  // A wait that may be woken before it parks must be claimable; an interrupt that nobody raises makes it so.
+  return early && mask == 0 ? interrupt::context : mask;
+}
+
+}  // namespace
+
+sema_bucket& bucket_of(const void* address) noexcept {
+  const auto a = reinterpret_cast<std::uintptr_t>(address);
+  return buckets[static_cast<std::uint64_t>(a) * 0x9e3779b97f4a7c15u >> (64 - bucket_bits)];
+}
+
+waiter* sema_queue::next_address(const waiter* first) const noexcept {
+  return first->queue == &bucket_ ? nullptr : static_cast<waiter*>(first->queue);
+}
+
+waiter* sema_queue::head() const noexcept {
+  waiter* w = bucket_.chain;
+  while (w != nullptr && w->key != key_) w = next_address(w);
+  return w;
+}
+
+waiter* sema_queue::front() noexcept {
+  waiter* w = head();
+  while (w != nullptr && abandoned(w->g)) {
+    remove(*w);
+    w = head();
+  }
+  return w;
+}
+
+// Puts `by`, or nothing, where `old` is in the chain.
+void sema_queue::replace_first(waiter* old, waiter* by) noexcept {
+  void* rest = old->queue;
+  if (by != nullptr) {
+    by->queue = rest;
+    rest = by;
+  }
+  old->queue = &bucket_;
+  if (bucket_.chain == old) {
+    bucket_.chain = rest == &bucket_ ? nullptr : static_cast<waiter*>(rest);
+    return;
+  }
+  waiter* before = bucket_.chain;
+  while (before->queue != old) before = next_address(before);
+  before->queue = rest;
+}
+
+void sema_queue::insert(waiter& w, bool first) noexcept {
+  w.key = key_;
+  waiter* const first_now = head();
+  if (first_now == nullptr) {
+    w.next = w.previous = &w;
+    w.queue = bucket_.chain == nullptr ? static_cast<void*>(&bucket_) : bucket_.chain;
+    bucket_.chain = &w;
+    return;
+  }
+  // Before the head of a ring is its end.
+  w.next = first_now;
+  w.previous = first_now->previous;
+  w.previous->next = first_now->previous = &w;
+  w.queue = &bucket_;
+  if (first) replace_first(first_now, &w);
+}
+
+void sema_queue::push_back(waiter& w) noexcept { insert(w, false); }
+void sema_queue::push_front(waiter& w) noexcept { insert(w, true); }
+
+void sema_queue::remove(waiter& w) noexcept {
+  if (head() == &w) replace_first(&w, w.next == &w ? nullptr : w.next);
+  w.previous->next = w.next;
+  w.next->previous = w.previous;
+  w.queue = nullptr;
+}
+
+waiter* sema_queue::pop() noexcept {
+  waiter* w = front();
+  waiter* const last = w == nullptr ? nullptr : w->previous;
+  while (w != nullptr) {
+    waiter* const after = w == last ? nullptr : w->next;
+    if (abandoned(w->g)) {
+      remove(*w);
+    } else if (take(*w)) {
+      remove(*w);
+      return w;
+    }
+    w = after;
+  }
+  return nullptr;
+}
+
+waiter* sema_queue::pop_first() noexcept {
+  waiter* w = front();
+  if (!take(*w)) return nullptr;
+  remove(*w);
+  return w;
+}
+
+void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept {
+  lock& l = q.leave_locked();
+  announce_handoff(&l);  // the lock is released by code that the race detector does not see
+  park(g, info, release_lock, &l);
+}
+
+bool has_waiters(const void* address) noexcept {
+  sema_queue q(address);
+  return !q.empty();
+}
+
+void wake_list::wake() noexcept {
+  for (waiter* w = first_; w != nullptr;) {
+    // Once ready, it may be in its next wait.
+    goroutine* g = w->g;
+    w = w->next;
+    ready(g);
+  }
+  first_ = nullptr;
+  end_ = &first_;
+}
+
+sema_wait::sema_wait(goroutine* g, const void* address, const wait_limits& limits, bool early) noexcept
+    : g_(g), mask_(mask_for(g, limits, early)), queue_(address, sema_queue::start::unlocked) {
+  if (mask_ != 0) {
+    begin_claimable(g_, mask_);
+    if (limits.explicit_context) context_.emplace(g_, limits.context);
+    if (limits.deadline) deadline_.arm(g_, *limits.deadline);
+  }
+  queue_.lock();
+}
+
+std::uint8_t sema_wait::finish() noexcept {
+  if (mask_ == 0) return 0;
+  context_.reset();
+  deadline_.disarm();
+  return end_claimable(g_);
+}
+
+void sema_wait::skip(const wait_info& info) noexcept {
+  queue_.unlock();
+  // Who claimed it already will wake it, and must not find it in a later wait.
+  if (mask_ != 0 && !claim(g_)) park(g_, info, nullptr, nullptr);
+  finish();
+}
+
+void sema_wait::enqueue(bool at_front) noexcept {
+  waiter& w = mine();
+  w.g = g_;
+  w.claimable = mask_ != 0;
+  w.success = false;
+  if (at_front) {
+    queue_.push_front(w);
+  } else {
+    queue_.push_back(w);
+  }
+}
+
+std::uint8_t sema_wait::park_here(const wait_info& info, left_function left, void* argument) noexcept {
+  if (mask_ == 0 || !interrupted_before_park(g_)) {
+    if (queue_.is_locked()) {
+      park_releasing(g_, info, queue_);
+    } else {
+      park(g_, info, nullptr, nullptr);
+    }
+  }
+  if (mask_ != 0 && g_->ended_by != 0) {
+    if (!queue_.is_locked()) queue_.lock();
+    if (mine().queue != nullptr) {
+      queue_.remove(mine());
+      if (left != nullptr) left(queue_, argument);
+    }
+  }
+  queue_.unlock();
+  return finish();
+}
+
+std::error_code interrupt_error(goroutine* g, std::uint8_t why, detail::context_node* context) {
+  switch (why) {
+    case 0: return {};
+    case interrupt::deadline: return errc::deadline_exceeded;
+    case interrupt::unwind: throw_interrupt(g, why); break;
+    default: break;
+  }
+  const std::error_code error = context_error(why == interrupt::bound ? g->bound : context);
+  return error ? error : make_error_code(errc::canceled);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE
