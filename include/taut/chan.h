@@ -14,15 +14,15 @@
 // taut::canceled; the forms that take a context or a deadline return result<T> instead and never throw canceled.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <iterator>
 #include <optional>
 #include <type_traits>
 #include <utility>
 
-#include "taut/detail/context_fwd.h"
 #include "taut/detail/chan_core.h"
+#include "taut/detail/chrono.h"
+#include "taut/detail/context_fwd.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
 #include "taut/result.h"

@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -57,7 +56,7 @@ void go(F&& f, A&& a, More&&... more) {
       [f = std::decay_t<F>(std::forward<F>(f)),
        arguments = std::tuple<std::decay_t<A>, std::decay_t<More>...>(
            std::forward<A>(a), std::forward<More>(more)...)]() mutable {
-        std::apply([&](auto&... each) { std::invoke(f, std::move(each)...); }, arguments);
+        std::apply(std::move(f), std::move(arguments));
       },
       {}, nullptr, {});
 }

@@ -10,16 +10,15 @@
 // Every function here may be called from any thread unless it says otherwise; none needs a lock.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <optional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "taut/detail/chrono.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -54,9 +53,9 @@ struct options {
   std::chrono::nanoseconds stall_after{};
   // Called from the watching thread for each stall, at most once a second per worker. Must not block.
   void (*on_stall)(const stall&) = nullptr;
-  // Called with an exception that leaves a goroutine started by go(); when empty, such an exception
+  // Called, in the goroutine, with an exception that leaves one started by go(); when null, such an exception
   // ends the process with a dump.
-  std::function<void(std::exception_ptr)> on_panic = {};
+  void (*on_panic)(std::exception_ptr) = nullptr;
   // Print Go's fatal error and a dump, and exit with status 2, when no goroutine can ever run again.
   bool detect_deadlock = true;
   // Install a SIGQUIT handler that prints a dump of all goroutines and exits with status 2, as Go's runtime does.
@@ -83,6 +82,8 @@ TAUT_API int usable_cpus() noexcept;
 
 namespace detail {
 TAUT_API void run_main(void (*call)(void*), void* argument);
+// The exception being handled; null for goexit's object, which must go on.
+TAUT_API std::exception_ptr current_error() noexcept;
 }
 
 // run(f) runs f as a goroutine and blocks the calling thread until it returned. Returns what f returns; an exception that leaves f is
@@ -104,8 +105,9 @@ auto run(F&& f) -> std::invoke_result_t<F&> {
           } else {
             s.value.emplace((*s.f)());
           }
-        } catch (const std::exception&) {
-          s.error = std::current_exception();
+        } catch (...) {
+          s.error = detail::current_error();
+          if (!s.error) throw;
         }
       },
       &state);

@@ -11,16 +11,14 @@
 // held. Throws panic("send on closed channel") when a chosen send meets a closed channel, canceled when the goroutine's bound context ends the wait.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "taut/chan.h"
 #include "taut/detail/chan_core.h"
+#include "taut/detail/chrono.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
 
@@ -191,29 +189,34 @@ inline void select(detail::site where = detail::site::here()) {
 // them alive until run() returned. A list may be run again. Not for use from two goroutines at once.
 class select_list {
  public:
+  TAUT_API select_list();
+  TAUT_API ~select_list();
+  select_list(const select_list&) = delete;
+  select_list& operator=(const select_list&) = delete;
+
   // Each adds a case and returns its position. `into` receives the value; it must outlive run().
   template <class T>
   std::size_t recv(const recv_chan<T>& channel, std::optional<T>& into) {
-    return add(channel.handle().core(), std::make_unique<receiver<T>>(into));
+    return add(channel.handle().core(), new receiver<T>(into));
   }
   template <class T>
   std::size_t recv(const chan<T>& channel, std::optional<T>& into) {
-    return add(channel.handle().core(), std::make_unique<receiver<T>>(into));
+    return add(channel.handle().core(), new receiver<T>(into));
   }
   template <class T>
   std::size_t send(const send_chan<T>& channel, T& value) {
-    return add(channel.handle().core(), std::make_unique<sender>(&value));
+    return add(channel.handle().core(), new sender(&value));
   }
   template <class T>
   std::size_t send(const chan<T>& channel, T& value) {
-    return add(channel.handle().core(), std::make_unique<sender>(&value));
+    return add(channel.handle().core(), new sender(&value));
   }
 
   // run() blocks until one case proceeded; returns its position. Throws as select does, and panic beyond 65,535 cases.
   TAUT_API std::size_t run(detail::site where = detail::site::here());
   // try_run() does not wait: empty when nothing could proceed.
   [[nodiscard]] TAUT_API std::optional<std::size_t> try_run(detail::site where = detail::site::here());
-  std::size_t size() const noexcept { return cases_.size(); }
+  TAUT_API std::size_t size() const noexcept;
 
  private:
   struct end {
@@ -243,11 +246,12 @@ class select_list {
     bool sends() const noexcept override { return true; }
     void* value;
   };
-  TAUT_API std::size_t add(detail::chan_core* channel, std::unique_ptr<end> e);
+  struct state;
+  // Takes over `owned`, also when it throws.
+  TAUT_API std::size_t add(detail::chan_core* channel, end* owned);
   std::size_t go(detail::select_mode mode, detail::site where);
 
-  std::vector<std::unique_ptr<end>> ends_;
-  std::vector<detail::select_case> cases_;
+  state* state_;
 };
 
 TAUT_END_NAMESPACE

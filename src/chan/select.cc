@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -282,15 +283,27 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
 
 }  // namespace detail
 
-std::size_t select_list::add(detail::chan_core* channel, std::unique_ptr<end> e) {
-  cases_.push_back({channel, e->element(), e->sends()});
-  ends_.push_back(std::move(e));
-  return cases_.size() - 1;
+struct select_list::state {
+  std::vector<std::unique_ptr<end>> ends;
+  std::vector<detail::select_case> cases;
+};
+
+select_list::select_list() : state_(new state) {}
+select_list::~select_list() { delete state_; }
+
+std::size_t select_list::size() const noexcept { return state_->cases.size(); }
+
+std::size_t select_list::add(detail::chan_core* channel, end* owned) {
+  std::unique_ptr<end> e(owned);
+  state_->cases.push_back({channel, e->element(), e->sends()});
+  state_->ends.push_back(std::move(e));
+  return state_->cases.size() - 1;
 }
 
 std::size_t select_list::go(detail::select_mode mode, detail::site where) {
-  const std::size_t chosen = detail::select_core(cases_.data(), cases_.size(), mode, nullptr, where);
-  if (chosen < cases_.size()) ends_[chosen]->ran(cases_[chosen].received);
+  auto& cases = state_->cases;
+  const std::size_t chosen = detail::select_core(cases.data(), cases.size(), mode, nullptr, where);
+  if (chosen < cases.size()) state_->ends[chosen]->ran(cases[chosen].received);
   return chosen;
 }
 

@@ -142,6 +142,16 @@ namespace detail {
 
 using namespace rt;
 
+std::exception_ptr current_error() noexcept {
+  try {
+    throw;
+  } catch (const goexit_signal&) {
+    return nullptr;
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
 spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted, site where) {
   ensure_started();
   runtime_state& r = the_runtime();
@@ -237,7 +247,7 @@ extern "C" void taut_context_main(void* argument) noexcept {
   auto* w = static_cast<worker*>(argument);
   goroutine* g = w->current;
   enter_goroutine(w);
-  if (the_runtime().wanted.on_panic) {
+  if (the_runtime().wanted.on_panic != nullptr) {
     call_catching(g);
   } else {
     call(g);

@@ -2,11 +2,11 @@
 // The erased calls that chan.h and select.h wrap. Nothing here is for users.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
 
+#include "taut/detail/chrono.h"
 #include "taut/detail/elem_ops.h"
 #include "taut/detail/handle.h"
 #include "taut/detail/site.h"

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// All of taut. For programs; libraries and taut's own code include what they use. Bridges to other libraries are in taut/interop/.
+#pragma once
+
+// IWYU pragma: begin_exports
+#include "taut/chan.h"
+#include "taut/context.h"
+#include "taut/export.h"
+#include "taut/go.h"
+#include "taut/mutex.h"
+#include "taut/panic.h"
+#include "taut/result.h"
+#include "taut/runtime.h"
+#include "taut/scope.h"
+#include "taut/select.h"
+#include "taut/time.h"
+#include "taut/version.h"
+#include "taut/wait_group.h"
+// IWYU pragma: end_exports
