@@ -26,7 +26,17 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
   if (TAUT_UNLIKELY(inbox.load(std::memory_order_relaxed) != nullptr)) drain_inbox();  // MO-1
   for (;;) {
     goroutine* g = nullptr;
-    if (TAUT_UNLIKELY(due_look-- == 0)) g = look_around();
+    if (TAUT_UNLIKELY(due_look-- == 0)) {
+      if (runtime->stopping.load(std::memory_order_relaxed)) {  // MO-1: back to the scheduler's context, which ends the thread
+        due_look = 0;
+        return nullptr;
+      }
+      if (current != nullptr && timers_due()) {
+        due_look = 0;  // timers are run by the scheduler's context only: see look_around()
+        return nullptr;
+      }
+      g = look_around();
+    }
     if (g == nullptr) g = take_next();
     if (g == nullptr) {
       if ((++fresh_turn & 1) != 0) {
