@@ -91,10 +91,10 @@ struct listen_options {
 TAUT_API result<listener> listen(std::string_view network, std::string_view address,
                                  const listen_options& wanted = {});
 
-// dial() connects. Each address that the host resolves to is tried in turn; the first error is returned when all fail.
+// dial() connects. Each address that the host resolves to is tried in turn, for 2 s while others are left; the first error is returned when all fail.
 TAUT_API result<conn> dial(std::string_view network, std::string_view address,
                            detail::site where = detail::site::here());
-// As above, but gives up when ctx ends: errc::canceled or errc::deadline_exceeded. With a deadline, each address gets its share of the time.
+// As above, but gives up when ctx ends: errc::canceled or errc::deadline_exceeded.
 TAUT_API result<conn> dial(const context& ctx, std::string_view network, std::string_view address,
                            detail::site where = detail::site::here());
 

@@ -26,6 +26,9 @@ struct io_limit {
 };
 inline io_limit limit_of(const context& ctx) noexcept { return {node_of(ctx), true}; }
 
+// A part of what is written.
+using const_part = std::span<const std::byte>;
+
 TAUT_API void close_poll_fd(poll_fd* p) noexcept;
 
 // A stream owns its descriptor: the destructor closes it. Move-only; a default-made one is closed. Every function may be called from any goroutine or thread at
@@ -94,6 +97,15 @@ class stream {
     return write(bytes_of(from), limit_of(ctx), where);
   }
 
+  // As write_some(), gathering the parts, the first 16 of them, into one call.
+  result<std::size_t> write_some(std::span<const const_part> parts, site where = site::here()) {
+    return write_parts(parts, {}, where);
+  }
+  result<std::size_t> write_some(const context& ctx, std::span<const const_part> parts,
+                                 site where = site::here()) {
+    return write_parts(parts, limit_of(ctx), where);
+  }
+
   // write_all() blocks until everything was taken. After an error it is unknown how much was.
   result<void> write_all(std::span<const std::byte> from, site where = site::here()) {
     return drain(from, {}, where);
@@ -136,6 +148,7 @@ class stream {
   TAUT_API result<std::size_t> read(std::span<std::byte> into, io_limit limit, site where);
   TAUT_API result<std::size_t> fill(std::span<std::byte> into, io_limit limit, site where);
   TAUT_API result<std::size_t> write(std::span<const std::byte> from, io_limit limit, site where);
+  TAUT_API result<std::size_t> write_parts(std::span<const const_part> parts, io_limit limit, site where);
   TAUT_API result<void> drain(std::span<const std::byte> from, io_limit limit, site where);
 };
 
