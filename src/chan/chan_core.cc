@@ -300,8 +300,8 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit, s
   return g->single.success ? std::error_code() : make_error_code(errc::closed);
 }
 
-std::size_t chan_len(const chan_core* c) noexcept { return c == nullptr ? 0 : count_of(*c); }
-std::size_t chan_cap(const chan_core* c) noexcept { return c == nullptr ? 0 : c->capacity; }
+std::size_t chan_len(const chan_core* c) noexcept { return c == nullptr || c->timer_channel ? 0 : count_of(*c); }
+std::size_t chan_cap(const chan_core* c) noexcept { return c == nullptr || c->timer_channel ? 0 : c->capacity; }
 bool chan_closed(const chan_core* c) noexcept { return c != nullptr && is_closed(*c); }
 
 }  // namespace detail

@@ -87,6 +87,10 @@ struct chan_core {
   rt::lock guard{rt::rank::chan};
   bool typed = false;                       // closes when its last sending handle dies
   bool orphan = false;                      // no handle is left, yet somebody waits
+  bool timer_channel = false;               // fed by a timer: its buffer of one tick does not show
+  std::atomic<bool> timer_armed{false};     // a tick will come by itself: who waits here is alive
+  void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle dies
+  void* feeder = nullptr;
   bool fed = false;                         // the runtime sends or closes (a timer, a context): it needs no handle to
   std::atomic<bool> closed{false};
   std::uint32_t element_size = 0;
@@ -144,6 +148,9 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
     std::memcpy(to, from, c.element_size);
   }
 }
+
+// Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be called under locks that come before the channel's.
+void close_from_runtime(chan_core& c, std::uint64_t closer, site where) noexcept;
 
 // For ever, unless an interrupt comes: nil channels, select without cases.
 void block_forever(wait_reason why, site where);

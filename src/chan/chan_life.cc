@@ -22,9 +22,9 @@ std::atomic<std::uint64_t> last_serial{0};
 constexpr std::size_t most_bytes = std::size_t{1} << 40;
 
 // Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end, senders panic.
-void close_locked(chan_core& c, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
   c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
-  c.closer.set(g->id.load(), where);
+  c.closer.set(closer, where);
   goroutine* woken = nullptr;
   goroutine** end = &woken;
   for (wait_queue* q : {&c.receivers, &c.senders}) {
@@ -45,15 +45,6 @@ void close_locked(chan_core& c, goroutine* g, site where) noexcept TAUT_LOCK_CRO
   }
 }
 
-void close_if_open(chan_core& c) noexcept TAUT_LOCK_CROSSES_SWITCH {
-  c.guard.acquire();
-  if (c.closed.load(std::memory_order_relaxed)) {  // MO-1
-    c.guard.release();
-  } else {
-    close_locked(c, current_goroutine(), {});
-  }
-}
-
 void destroy(chan_core* c) noexcept {
   if (c->ops->destroy != nullptr) {
     for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i)) c->ops->destroy(c->slot(i));
@@ -65,6 +56,22 @@ void destroy(chan_core* c) noexcept {
 }
 
 }  // namespace
+}  // namespace detail
+
+namespace rt {
+
+void close_from_runtime(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  c.guard.acquire();
+  if (c.closed.load(std::memory_order_relaxed)) {  // MO-1
+    c.guard.release();
+  } else {
+    detail::close_locked(c, closer, where);
+  }
+}
+
+}  // namespace rt
+
+namespace detail {
 
 chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights, bool typed, site where) {
   if (capacity > most_bytes / (ops.size == 0 ? 1 : ops.size) || capacity > 0xffffffffu) {
@@ -108,13 +115,20 @@ void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
     do {
       // Only a sending handle makes another, so one that finds itself alone stays alone: it closes while it still counts.
       if (senders_of(before) == 1) {
-        close_if_open(*c);
+        close_from_runtime(*c, g == nullptr ? 0 : g->id.load(), {});
         before = c->handles.fetch_sub(rights);
         break;
       }
     } while (!c->handles.compare_exchange_weak(before, before - rights));
   } else {
+    const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
+    void* const feeder = c->feeder;
     before = c->handles.fetch_sub(rights);
+    if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
+      // The feeder has a handle of its own, and gives it up now.
+      no_receiver(feeder);
+      return;
+    }
   }
   if (before != rights) return;
   c->guard.acquire();
@@ -132,7 +146,7 @@ void chan_close(chan_core* c, site where) {
     c->guard.release();
     throw panic("close of closed channel");
   }
-  close_locked(*c, current_goroutine(), where);
+  close_locked(*c, current_goroutine()->id.load(), where);
 }
 
 }  // namespace detail

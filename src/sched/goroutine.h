@@ -92,6 +92,7 @@ struct goroutine {
   bool pinned = false;                       // never changes its worker
   std::uint32_t pins = 0;                    // taut::pin objects alive
   std::uint32_t shields = 0;                 // taut::shield objects alive
+  std::uint32_t steady = 0;                  // steady_section objects alive
   int saved_errno = 0;
   eh_globals exceptions;
   waiter* woken_by = nullptr;                // select: the waiter whose operation was done
@@ -105,6 +106,7 @@ struct goroutine {
   std::uint32_t wait_cases = 0;                   // select: number of cases
   const void* wait_case_list = nullptr;           // select: its detail::select_case array, in memory of the goroutine's
   std::atomic<std::int64_t> wait_since{0};
+  std::atomic<detail::context_node*> wait_context{nullptr};  // may end the wait too
   waiter single;                                  // the waiter of every wait but select's
 
   // --- Identity. Constant while it lives.

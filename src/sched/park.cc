@@ -73,16 +73,19 @@ void park_thread(goroutine* g, commit_function commit, void* argument) noexcept 
     if (r.monitor_asleep.load()) r.monitor_note.wake();
   }
   g->thread_note->sleep();
-  r.threads_waiting.fetch_sub(1);
 }
 
 void make_runnable(goroutine* g) noexcept {
   announce_handoff(g);
+  runtime_state& r = the_runtime();
   if (TAUT_UNLIKELY(g->is_thread)) {
+    // Counted by the waker: a thread that was woken and has not run yet is not asleep.
+    r.threads_waiting.fetch_sub(1);
     g->thread_note->wake();
     return;
   }
-  runtime_state& r = the_runtime();
+  // Abandoned by a runtime that was stopped: nothing runs it again.
+  if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle)) return;  // MO-1
   worker* w = current_worker();
   g->set_state(goroutine_state::runnable);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
@@ -218,7 +221,7 @@ bool choice_points_on = false;
 
 void choice_point_slow() noexcept {
   worker* w = current_worker();
-  if (w == nullptr || w->current == nullptr) return;
+  if (w == nullptr || w->current == nullptr || w->current->steady != 0) return;
   // One operation in four switches: enough to separate any two, rare enough to make progress.
   if (w->rng.below(4) == 0) yield_goroutine(w);
 }

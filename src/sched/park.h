@@ -80,5 +80,21 @@ TAUT_ALWAYS_INLINE void choice_point() noexcept {
   if (TAUT_UNLIKELY(choice_points_on)) choice_point_slow();
 }
 
+// While it lives, choice points of the calling goroutine do not switch: somebody else's callback is on its stack, whose caller counts on its thread.
+class steady_section {
+ public:
+  steady_section() noexcept : g_(current_goroutine_or_null()) {
+    if (g_ != nullptr) ++g_->steady;
+  }
+  ~steady_section() {
+    if (g_ != nullptr) --g_->steady;
+  }
+  steady_section(const steady_section&) = delete;
+  steady_section& operator=(const steady_section&) = delete;
+
+ private:
+  goroutine* g_;
+};
+
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -3,8 +3,11 @@
 //   MO-1  as in timers.h.
 #include "sched/timers.h"
 
+#include <sched.h>
+
 #include "base/check.h"
 #include "base/clock.h"
+#include "sched/current.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
 
@@ -78,12 +81,45 @@ void timer_heap::arm(timer& t, std::int64_t deadline) noexcept {
   insert(t, deadline);
 }
 
-bool timer_heap::disarm(timer& t) noexcept {
-  hold h(lock_);
+bool timer_heap::take_out(timer& t) noexcept {
   if (t.index == 0) return false;
   remove(t.index - 1);
   publish();
   return true;
+}
+
+bool timer_heap::retract(timer& t) noexcept {
+  hold h(lock_);
+  return take_out(t);
+}
+
+bool timer_heap::disarm(timer& t) noexcept {
+  for (int i = 0;; ++i) {
+    {
+      hold h(lock_);
+      if (take_out(t)) return true;
+      firing* f = firing_;
+      while (f != nullptr && f->t != &t) f = f->next;
+      // Its own callback disarms it: nothing to wait for.
+      if (f == nullptr || f->thread == thread_block()) return false;
+    }
+    if (i < 100) {
+      pause();
+    } else {
+      ::sched_yield();
+    }
+  }
+}
+
+void timer_heap::fire_unlocked(timer* t, std::int64_t now) noexcept {
+  firing mine{t, thread_block(), firing_};
+  firing_ = &mine;
+  lock_.release();
+  t->fire(*t, now);
+  lock_.acquire();
+  firing** at = &firing_;
+  while (*at != &mine) at = &(*at)->next;
+  *at = mine.next;
 }
 
 int timer_heap::run_due(std::int64_t now) noexcept {
@@ -95,6 +131,10 @@ int timer_heap::run_due(std::int64_t now) noexcept {
     remove(0);
     publish();
     ++ran;
+    if (t->unlocked) {
+      fire_unlocked(t, now);
+      continue;
+    }
     const std::int64_t again = t->fire(*t, now);
     if (again != no_deadline) insert(*t, again);
   }
@@ -112,6 +152,11 @@ void arm(timer& t, std::int64_t deadline) noexcept {
 bool disarm(timer& t) noexcept {
   timer_heap* heap = t.heap.load(std::memory_order_relaxed);  // MO-1
   return heap != nullptr && heap->disarm(t);
+}
+
+bool retract(timer& t) noexcept {
+  timer_heap* heap = t.heap.load(std::memory_order_relaxed);  // MO-1
+  return heap != nullptr && heap->retract(t);
 }
 
 }  // namespace rt

@@ -6,10 +6,13 @@
 //                                                               // runs under the heap's lock: short, never parks, never calls users
 //   arm(t, deadline);  ...  disarm(t);                          // after disarm() returned, fire is not running and will not run
 //
+// A timer whose callback needs locks that come before the heap's, or starts goroutines, sets `unlocked`: its fire() runs with nothing held, on a worker's own
+// stack or in the watching thread. Until it returned, disarm() waits for it; retract() only takes the timer out of the heap and never waits.
+//
 // A 4-ary heap whose entries hold the deadline beside the timer, so that sifting touches the heap only; a timer knows its index, so disarming is
 // O(log n) and usually O(1).
 //
-// Locks         rank::timers per heap. fire() runs under it and may take chan, sema, poll_fd, sched.
+// Locks         rank::timers per heap. fire() runs under it and may take chan, sema, poll_fd, sched; with `unlocked` it may take any.
 //
 // Memory order
 //   MO-1  relaxed: the earliest deadline, peeked without the lock; a late view only delays by one look.
@@ -38,6 +41,7 @@ struct timer {
   std::int64_t deadline = 0;
   std::uint32_t index = 0;                 // guarded by the heap's lock; 0: not armed, else position + 1
   bool background = false;                 // does not keep the program from being "all asleep"
+  bool unlocked = false;                   // fire() runs without the lock, returns no_deadline, and nothing touches the timer afterwards
 };
 
 class timer_heap {
@@ -45,7 +49,9 @@ class timer_heap {
   void arm(timer& t, std::int64_t deadline) noexcept;
   // True when it was armed and now is not. Waits for a running fire().
   bool disarm(timer& t) noexcept;
-  // Runs what is due. Returns how many.
+  // As disarm(), but does not wait for an unlocked fire() that runs.
+  bool retract(timer& t) noexcept;
+  // Runs what is due. Returns how many. Called by who holds no lock and is no goroutine.
   int run_due(std::int64_t now) noexcept;
   // The earliest deadline, or no_deadline.
   std::int64_t earliest() const noexcept { return earliest_.load(std::memory_order_relaxed); }  // MO-1
@@ -58,6 +64,14 @@ class timer_heap {
     std::int64_t deadline;
     timer* t;
   };
+  // An unlocked fire() that runs now; on its runner's stack.
+  struct firing {
+    const timer* t;
+    const void* thread;
+    firing* next;
+  };
+  bool take_out(timer& t) noexcept TAUT_REQUIRES(lock_);
+  void fire_unlocked(timer* t, std::int64_t now) noexcept TAUT_REQUIRES(lock_);
   void insert(timer& t, std::int64_t deadline) noexcept TAUT_REQUIRES(lock_);
   void place(std::size_t i, entry e) noexcept TAUT_REQUIRES(lock_);
   void sift_up(std::size_t i) noexcept TAUT_REQUIRES(lock_);
@@ -67,6 +81,7 @@ class timer_heap {
 
   lock lock_{rank::timers};
   std::vector<entry> entries_ TAUT_GUARDED_BY(lock_);
+  firing* firing_ TAUT_GUARDED_BY(lock_) = nullptr;
   std::atomic<std::int64_t> earliest_{no_deadline};
   std::atomic<std::size_t> size_{0};
   std::atomic<std::size_t> foreground_{0};
@@ -77,6 +92,7 @@ class timer_heap {
 void arm(timer& t, std::int64_t deadline) noexcept;
 // See above. The timer may be destroyed afterwards.
 bool disarm(timer& t) noexcept;
+bool retract(timer& t) noexcept;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -6,6 +6,8 @@
 //   MO-3  inbox: pushed by a seq_cst CAS, taken by an acquire exchange; the list's links travel with it.
 #include "sched/worker.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "sched/dispatch.h"
@@ -75,11 +77,20 @@ bool worker::accept_from_elsewhere(goroutine* g) noexcept {
   return false;
 }
 
+bool worker::timers_due() noexcept {
+  const std::int64_t first = std::min(timers.earliest(), runtime->shared_timers.earliest());
+  if (first == no_deadline) return false;
+  const std::int64_t t = now();
+  refresh_coarse_time(t);
+  return first <= t;
+}
+
+// Every 64th dispatch: what must not starve behind a busy local queue. Timers are run by the scheduler's own context only: a goroutine that
+// parks may hold the lock of what it waits for, which a timer's callback may want.
 goroutine* worker::look_around() noexcept {
   due_look = 64;
-  if (timers.earliest() != no_deadline || runtime->shared_timers.earliest() != no_deadline) {
+  if (current == nullptr && timers_due()) {
     const std::int64_t t = now();
-    refresh_coarse_time(t);
     timers.run_due(t);
     runtime->shared_timers.run_due(t);
   }

@@ -133,6 +133,7 @@ struct alignas(128) worker {
   }
   // Every 64th dispatch: what must not starve behind a busy local queue.
   goroutine* look_around() noexcept;
+  bool timers_due() noexcept;
 
  private:
   bool accept_from_elsewhere(goroutine* g) noexcept;
