@@ -48,7 +48,8 @@ class context {
   TAUT_API std::exception_ptr cause() const;
   // deadline() is when the context will end by itself, if it will.
   TAUT_API std::optional<time_point> deadline() const noexcept;
-  // wait() blocks until the context ends and returns err(). On one that never ends it blocks for ever.
+  // wait() blocks until the context ends and returns err(). On one that never ends it blocks for ever. Throws canceled when the goroutine's bound
+  // context ends first, unless this context ends with it.
   TAUT_API std::error_code wait(detail::site where = detail::site::here()) const;
   // stop_token() asks a stop when the context ends.
   TAUT_API std::stop_token stop_token() const;
@@ -79,6 +80,7 @@ class context {
 class [[nodiscard]] cancel {
  public:
   cancel() noexcept = default;
+  // For taut's own code: takes over the duty to end `ctx`.
   explicit cancel(context ctx) noexcept : context_(std::move(ctx)), armed_(true) {}
   cancel(cancel&& other) noexcept
       : context_(std::move(other.context_)), armed_(std::exchange(other.armed_, false)) {}
@@ -90,7 +92,7 @@ class [[nodiscard]] cancel {
   // As above, and cause() will be `why`. A null cause means plain cancellation. The first cause wins.
   TAUT_API void operator()(std::exception_ptr why, detail::site where = detail::site::here()) noexcept;
   // release() gives up the duty to cancel: the context then ends only with its parent or by its deadline.
-  void release() noexcept { armed_ = false; }
+  TAUT_API void release() noexcept;
 
  private:
   context context_;
@@ -103,7 +105,7 @@ struct [[nodiscard]] cancelable {
   taut::cancel cancel;
 };
 
-// background() is the root of every chain; todo() is the same where it is not yet clear which context to use.
+// background() is the root of every chain; todo() is another root, for where it is not yet clear which context to use.
 TAUT_API context background() noexcept;
 TAUT_API context todo() noexcept;
 
