@@ -124,6 +124,7 @@ void abandon_goroutines(runtime_state& r) noexcept {
     w->current = nullptr;
     w->shown.store(nullptr);
     w->in_idle_list = false;
+    w->woken_to_spin = false;
     while (goroutine* g = w->free_list) {
       w->free_list = g->next;
       g->next = nullptr;
