@@ -1,0 +1,3 @@
+module taut/bench/peers
+
+go 1.19
