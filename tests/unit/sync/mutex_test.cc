@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the MUTEX rules do not say: facts for diagnosis, modes, and life and death of the object.
+#include "taut/mutex.h"
+
+#include <memory>
+#include <mutex>
+
+#include "sync/exclusive.h"
+#include "support/fixture.h"
+#include "taut/wait_group.h"
+
+namespace taut::test {
+namespace {
+
+const detail::lock_record& record_of(const mutex& m) { return reinterpret_cast<const detail::lock_record&>(m); }
+
+RUNTIME_TEST(mutex, knows_its_owner_and_place) {
+  mutex m;
+  EXPECT_EQ(record_of(m).owner.load(), 0u);
+  m.lock();
+  const unsigned line = __LINE__ - 1;
+  EXPECT_EQ(record_of(m).owner.load(), this_goroutine::id());
+  EXPECT_STREQ(record_of(m).file.load(), __FILE__);
+  EXPECT_EQ(record_of(m).line.load(), line);
+  m.unlock();
+  EXPECT_EQ(record_of(m).owner.load(), 0u);
+}
+
+RUNTIME_THREAD_TEST(mutex, a_thread_is_an_owner_of_its_own) {
+  mutex m;
+  m.lock();
+  EXPECT_NE(record_of(m).owner.load() & rt::thread_owner, 0u);
+  m.unlock();
+}
+
+RUNTIME_TEST(mutex, is_free_and_quiet_after_contention) {
+  mutex m;
+  wait_group all;
+  for (int i = 0; i < 16; ++i) {
+    all.go([&] {
+      for (int n = 0; n < 50; ++n) {
+        std::scoped_lock hold(m);
+        if (n % 4 == 0) yield();
+      }
+    });
+  }
+  all.wait();
+  EXPECT_EQ(record_of(m).state.load(), 0u);
+}
+
+// The one that unlocks must not touch the mutex once another could lock it.
+RUNTIME_TEST(mutex, may_be_destroyed_by_who_locks_last) {
+  for (int i = 0; i < 200; ++i) {
+    auto m = std::make_unique<mutex>();
+    mutex& shared = *m;
+    wait_group first;
+    std::atomic<bool> locked{false};
+    first.go([&] {
+      shared.lock();
+      locked.store(true);
+      yield();
+      shared.unlock();
+    });
+    until([&] { return locked.load(); });
+    shared.lock();
+    shared.unlock();
+    m.reset();
+    first.wait();
+  }
+}
+
+}  // namespace
+}  // namespace taut::test
