@@ -248,6 +248,10 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     if (mode == select_mode::poll) return select_otherwise;
     block_forever(wait_reason::select_no_cases, where);
   }
+  // One channel and otherwise: a poll that is usually disappointed.
+  if (count == 1 && mode == select_mode::poll && (cases->channel == nullptr || looks_unready(*cases))) {
+    return select_otherwise;
+  }
   goroutine* g = current_goroutine();
   index_array order(count);
   const std::size_t used = random_order(cases, count, order);

@@ -86,7 +86,9 @@ void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t 
 }
 
 void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
-  const std::uint32_t tick = w->tick.load(std::memory_order_relaxed);  // MO-1
+  // One that starts goroutines without switching makes progress too.
+  const std::uint32_t tick = w->tick.load(std::memory_order_relaxed) +                               // MO-1
+                             static_cast<std::uint32_t>(w->created.load(std::memory_order_relaxed));  // MO-1
   if (w->state.load() != worker_state::running || w->shown.load() == nullptr || tick != w->seen_tick) {
     w->seen_tick = tick;
     w->seen_since = t;
