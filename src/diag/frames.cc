@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "diag/frames.h"
+
+#include <string_view>
+#include <utility>
+
+#include "diag/safe_memory.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+// As Go hides its runtime's functions: what the reader did not write and cannot change.
+bool is_runtime(std::string_view function) noexcept {
+  for (std::string_view prefix : {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
+                                  "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread"}) {
+    if (function.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+// Inlined calls are known by their last name only, so files tell what is ours.
+bool is_ours(std::string_view file) noexcept {
+  constexpr std::string_view here = __FILE__, tail = "diag/frames.cc";
+  static_assert(here.ends_with(tail));
+  return file.starts_with(here.substr(0, here.size() - tail.size())) || file.find("/include/taut/") != file.npos;
+}
+
+}  // namespace
+
+const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
+  auto [found, fresh] = frames_.try_emplace(return_address);
+  if (!fresh) return found->second;
+  for (const symbol_frame& from : symbolize(return_address)) {
+    named_frame f;
+    f.function = short_function(from.function);
+    f.file = from.file.empty() ? std::string() : short_path(from.file);
+    f.line = from.line;
+    if (from.entry != 0 && !from.inlined && return_address > from.entry) f.offset = return_address - from.entry;
+    f.ours = is_ours(from.file);
+    f.hidden = is_runtime(f.function) || (f.ours && !f.function.starts_with("taut::"));
+    found->second.push_back(std::move(f));
+  }
+  return found->second;
+}
+
+std::vector<const named_frame*> frame_namer::frames_of(const snapshot& s, const goroutine_record& g) {
+  std::vector<const named_frame*> all;
+  for (std::uint32_t i = 0; i < g.frames; ++i) {
+    for (const named_frame& f : at(s.frames[g.first_frame + i])) all.push_back(&f);
+  }
+  return all;
+}
+
+std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s, const goroutine_record& g) {
+  std::vector<const named_frame*> all = frames_of(s, g);
+  std::vector<const named_frame*> shown;
+  for (const named_frame* f : all) {
+    if (!f->hidden) shown.push_back(f);
+  }
+  return shown.empty() ? all : shown;
+}
+
+const std::string& frame_namer::file(const char* file) {
+  auto [found, fresh] = files_.try_emplace(file);
+  if (fresh) found->second = short_path(read_text(file));
+  return found->second;
+}
+
+std::string frame_namer::place(site where) {
+  if (where.file == nullptr) return "?";
+  return file(where.file) + ":" + std::to_string(where.line);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Places in a reader's words: stack frames without the runtime's own, and sites. Remembers what it looked up. For one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "diag/snapshot.h"
+#include "diag/symbolize.h"
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+struct named_frame {
+  std::string function;  // short
+  std::string file;      // short; empty: unknown
+  int line = 0;
+  std::uintptr_t offset = 0;  // of the call in its function; 0: unknown or inlined
+  bool ours = false;          // in taut's own files
+  bool hidden = false;        // ours, and not a function that users call
+};
+
+class frame_namer {
+ public:
+  // The frames of a goroutine, innermost first, inlined calls expanded.
+  std::vector<const named_frame*> frames_of(const snapshot& s, const goroutine_record& g);
+  // As above without the runtime's own, unless nothing were left.
+  std::vector<const named_frame*> shown_frames_of(const snapshot& s, const goroutine_record& g);
+  const std::vector<named_frame>& at(std::uintptr_t return_address);
+  // "examples/search.cc:41"; "?" for no site.
+  std::string place(site where);
+  const std::string& file(const char* file);
+
+ private:
+  std::unordered_map<std::uintptr_t, std::vector<named_frame>> frames_;
+  std::unordered_map<const char*, std::string> files_;
+};
+
+}  // namespace rt
+TAUT_END_NAMESPACE

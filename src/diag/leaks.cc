@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two looks, the verdicts, and equal fates merged into one entry.
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <tuple>
+
+#include "arch/stack.h"
+#include "base/clock.h"
+#include "diag/causes.h"
+#include "diag/frames.h"
+#include "diag/proofs.h"
+#include "diag/snapshot.h"
+#include "sched/current.h"
+#include "taut/diag.h"
+#include "taut/go.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr std::size_t most_ids = 16;
+constexpr std::size_t most_measured = 256;  // stacks of a group: one system call each
+
+// Lets the rest of the program take a step.
+void pause_between_looks() {
+  if (current_goroutine_or_null() == nullptr) {
+    ::usleep(1000);
+    return;
+  }
+  for (int i = 0; i < 4; ++i) yield();
+}
+
+code_place place_of(site where, frame_namer& names) {
+  code_place p;
+  if (where.file == nullptr) return p;
+  p.file = names.file(where.file);
+  p.line = static_cast<int>(where.line);
+  return p;
+}
+
+std::string function_at(const evidence& e, frame_namer& names) {
+  const std::vector<const named_frame*> frames = names.shown_frames_of(e.s, e.g);
+  for (const named_frame* f : frames) {
+    // The innermost frame that the reader wrote.
+    if (!f->ours && !f->function.starts_with("std::")) return f->function;
+  }
+  return frames.empty() ? std::string() : frames.front()->function;
+}
+
+std::string counted(std::uint64_t n, const char* what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
+std::string evidence_text(const evidence& e) {
+  if (e.proved) {
+    if (e.owner_id != 0) {
+      if (e.owner_id == e.g.owner) return "it waits for itself";
+      if (e.owner == nullptr) return "the owner has ended";
+      return e.cycle ? "the owners wait in a circle" : "the owner can never run again";
+    }
+    if (e.channel == nullptr) return "nothing can ever wake it";
+    return e.g.reason == wait_reason::select ? "no partner of any case can exist"
+           : e.sends                         ? "no receiver can exist"
+                                             : "no sender can exist";
+  }
+  if (e.channel != nullptr) {
+    const handle_count n = e.verdicts.handles(*e.channel, !e.sends);
+    return "all " + counted(n.exist, "handle") + (e.sends ? " that can receive" : " that can send") +
+           (n.exist == 1 ? " is" : " are") + " held by stuck goroutines; a raw reference may live elsewhere";
+  }
+  if (e.owner_id != 0) return "the owner is suspected too";
+  return "only stuck goroutines are seen to refer to it; a reference may live elsewhere";
+}
+
+std::string object_text(const evidence& e, frame_namer& names) {
+  if (const channel_record* c = e.channel) {
+    std::string text = "channel: cap " + std::to_string(c->capacity);
+    if (c->capacity != 0) text += ", " + std::to_string(c->length) + " buffered";
+    text += ", made at " + names.place(c->made);
+    if (c->maker != 0) text += " by goroutine " + std::to_string(c->maker);
+    return text;
+  }
+  if (e.owner_id != 0) return explain("lock: held by goroutine {owner} since {locked}", e, names);
+  if (e.g.reason == wait_reason::wait_group_wait && e.object != nullptr) {
+    return explain("wait group: counter {counter}, last add() at {added}", e, names);
+  }
+  return {};
+}
+
+using group_key = std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*, bool>;
+
+struct group {
+  leak report;
+  std::size_t measured = 0;
+};
+
+leak describe(const evidence& e, const cause& why, frame_namer& names) {
+  leak l;
+  l.grade = e.proved ? leak_grade::proved : leak_grade::suspected;
+  l.waits_for = to_text(e.g.reason);
+  l.evidence = evidence_text(e);
+  l.cause = why.code;
+  l.explanation = explain(why.explanation, e, names);
+  l.fix = why.fix;
+  l.object = object_text(e, names);
+  l.blocked = place_of(e.g.waits_at, names);
+  l.blocked.function = function_at(e, names);
+  l.culprit = place_of(why.culprit(e), names);
+  l.created = place_of(e.g.created, names);
+  return l;
+}
+
+}  // namespace
+}  // namespace rt
+
+leak_report find_leaks(const leak_options& wanted) {
+  using namespace rt;
+  const std::int64_t began = real_now();
+  refresh_modules();
+  const frame_registers here = current_registers();
+  const snapshot before({.stacks = false});
+  pause_between_looks();
+  const snapshot s({.stacks = true, .references = true, .caller = &here});
+  const proofs verdicts(before, s, {wanted.min_age.count(), std::max(wanted.min_age, wanted.min_age_of_shared).count()});
+
+  leak_report report;
+  frame_namer names;
+  std::map<group_key, group> groups;
+  for (std::uint32_t i = 0; i < s.goroutines.size(); ++i) {
+    const goroutine_record& g = s.goroutines[i];
+    if (!g.is_thread) ++report.goroutines;
+    const verdict v = verdicts.of(i);
+    if (v == verdict::alive || (v == verdict::suspected && !wanted.include_suspected)) continue;
+    ++(v == verdict::proved ? report.proved : report.suspected);
+    const evidence e = evidence_of(verdicts, i);
+    const cause& why = cause_of(e);
+    group& into = groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, &why, e.proved}];
+    if (into.report.count++ == 0) {
+      leak first = describe(e, why, names);
+      first.count = 1;
+      into.report = std::move(first);
+    }
+    leak& l = into.report;
+    l.longest = std::max(l.longest, std::chrono::nanoseconds(s.taken - g.since));
+    if (l.goroutines.size() < most_ids) l.goroutines.push_back(g.id);
+    if (g.stack_low != 0 && into.measured < most_measured) {
+      ++into.measured;
+      l.memory += touched_stack(reinterpret_cast<std::byte*>(g.stack_low), reinterpret_cast<std::byte*>(g.stack_high));
+    }
+  }
+  for (auto& [key, g] : groups) {
+    if (g.measured != 0) g.report.memory = g.report.memory / g.measured * g.report.count;
+    report.leaks.push_back(std::move(g.report));
+  }
+  std::stable_sort(report.leaks.begin(), report.leaks.end(), [](const leak& a, const leak& b) {
+    return a.grade != b.grade ? a.grade < b.grade : a.count > b.count;
+  });
+  report.seconds = static_cast<double>(real_now() - began) / 1e9;
+  return report;
+}
+
+TAUT_END_NAMESPACE

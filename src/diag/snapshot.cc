@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading races with everybody on purpose; functions that read plain data of others are not instrumented. See snapshot.h for why what is
+// kept is consistent.
+//
+// Memory order
+//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with park.cc's release.
+//   MO-2  relaxed: facts, validated by park_sequence.
+#include "diag/snapshot.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "arch/context.h"
+#include "arch/stack.h"
+#include "base/clock.h"
+#include "chan/chan_core.h"
+#include "diag/safe_memory.h"
+#include "sched/current.h"
+#include "sched/labels.h"
+#include "sched/registry.h"
+#include "sync/owner.h"
+#include "taut/detail/handle.h"
+
+#define TAUT_READS_OTHERS __attribute__((no_sanitize("address", "thread", "undefined")))
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr std::size_t most_frames = 512;
+constexpr std::size_t most_stack = std::size_t{1} << 20;  // bytes copied of one stack, from its pointer up
+// Fields of a struct lie around it: how far from an object's address a pointer may point and still mean it.
+constexpr std::uintptr_t pointer_reach_below = 1024, pointer_reach_above = 64;
+
+// Not memcpy: sanitizers would check a stack that is not theirs to check.
+TAUT_READS_OTHERS void copy_words(std::uintptr_t* to, const std::uintptr_t* from, std::size_t n) noexcept {
+  for (std::size_t i = 0; i < n; ++i) {
+    to[i] = from[i];
+    asm volatile("" ::: "memory");
+  }
+}
+
+std::uint64_t key_of(const void* p) noexcept { return reinterpret_cast<std::uintptr_t>(p); }
+
+bool on_channel(wait_reason r) noexcept { return r == wait_reason::chan_send || r == wait_reason::chan_receive; }
+
+bool on_object(wait_reason r) noexcept {
+  switch (r) {
+    case wait_reason::cond_wait:
+    case wait_reason::mutex_lock:
+    case wait_reason::rwmutex_rlock:
+    case wait_reason::rwmutex_lock:
+    case wait_reason::wait_group_wait:
+    case wait_reason::semacquire:
+      return true;
+    default:
+      return false;
+  }
+}
+
+TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
+  return {f.goroutine.load(std::memory_order_relaxed),                                              // MO-2
+          {f.file.load(std::memory_order_relaxed), f.line.load(std::memory_order_relaxed)}};  // MO-2
+}
+
+}  // namespace
+
+TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept {
+  goroutine_record g;
+  g.park_sequence = from.park_sequence.load(std::memory_order_acquire);  // MO-1
+  g.id = from.id.load(std::memory_order_relaxed);                        // MO-2
+  g.is_thread = from.is_thread;
+  if (from.system) return;
+  if (g.is_thread) {
+    // A thread is of interest only while it waits.
+    if (!g.waits()) return;
+    g.id = first_thread_id + from.slot + 1;
+  } else if (g.id == 0) {
+    return;
+  }
+  g.owner = g.is_thread ? thread_owner | (from.slot + std::uint64_t{1}) : g.id;
+  g.parent = from.parent;
+  g.created = from.created;
+  g.state = from.state.load(std::memory_order_relaxed);        // MO-2
+  g.reason = from.reason.load(std::memory_order_relaxed);      // MO-2
+  g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
+  g.waits_at = {from.wait_file.load(std::memory_order_relaxed), from.wait_line.load(std::memory_order_relaxed)};  // MO-2
+  g.since = from.wait_since.load(std::memory_order_relaxed);      // MO-2
+  g.wait_mask = from.wait_mask.load(std::memory_order_relaxed);   // MO-2
+  g.pinned = from.pinned;
+  g.bound = from.bound != nullptr;
+  g.sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
+  g.stack_low = reinterpret_cast<std::uintptr_t>(from.stack_low);
+  g.stack_high = reinterpret_cast<std::uintptr_t>(from.stack_high);
+  g.mine = &from == current_goroutine_or_null();
+  const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
+  g.linked = claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
+  if (g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
+  char name[sizeof from.name];
+  for (std::size_t i = 0; i < sizeof name; ++i) name[i] = const_cast<const volatile char&>(from.name[i]);
+  name[sizeof name - 1] = 0;
+  if (name[0] != 0) {
+    g.name = static_cast<std::uint32_t>(text.size());
+    keep(text.append(name, std::strlen(name) + 1));
+  }
+  if (const label_set* labels = from.labels; labels != nullptr && !g.is_thread) {
+    label_set copy;
+    if (read_memory(labels->text, copy.text, sizeof copy.text)) {
+      g.labels_size = std::min<std::uint32_t>(labels->used, sizeof copy.text);
+      copy.text[sizeof copy.text - 1] = 0;
+      g.labels = static_cast<std::uint32_t>(text.size());
+      keep(text.append(copy.text, g.labels_size));
+    }
+  }
+  const auto index = static_cast<std::uint32_t>(goroutines.size());
+  if (!goroutines.push_back(g)) return keep(false);
+  keep(by_id_.insert(g.id, index) && by_slot_.insert(key_of(&from), index));
+}
+
+// The cases lie in memory of the waiting goroutine: it is there while the goroutine waits, which the last pass confirms.
+TAUT_READS_OTHERS void snapshot::copy_cases(goroutine_record& g, const goroutine& from) noexcept {
+  const std::uint32_t n = from.wait_cases;
+  const auto* list = static_cast<const detail::select_case*>(from.wait_case_list);
+  if (n > detail::max_select_cases) return;
+  g.first_case = static_cast<std::uint32_t>(cases.size());
+  detail::select_case some[64];
+  for (std::uint32_t at = 0; at < n; at += 64) {
+    const std::size_t here = std::min<std::size_t>(64, n - at);
+    if (!read_memory(list + at, some, here * sizeof some[0])) {
+      g.linked = false;
+      return;
+    }
+    for (std::size_t i = 0; i < here; ++i) {
+      keep(cases.push_back({some[i].channel, some[i].sends}));
+      ++g.cases;
+    }
+  }
+}
+
+TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
+  if (address == nullptr || by_channel_.find(key_of(address)) != mapped_index::none) return;
+  const auto& from = *static_cast<const chan_core*>(address);
+  channel_record c;
+  c.address = address;
+  c.serial = from.serial.load(std::memory_order_relaxed);  // MO-2
+  // The handles first: a typed channel is closed before its last sender stops counting.
+  const std::uint64_t handles = from.handles.load(std::memory_order_acquire);  // MO-1
+  c.senders = detail::senders_of(handles);
+  c.receivers = detail::receivers_of(handles);
+  c.closed = from.closed.load(std::memory_order_acquire);  // MO-1
+  c.fed = from.fed;
+  c.typed = from.typed;
+  c.length = from.count.load(std::memory_order_relaxed);  // MO-2
+  c.capacity = from.capacity;
+  c.sends = from.sends.load(std::memory_order_relaxed);        // MO-2
+  c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
+  c.previous_sender = from.previous_sender.load(std::memory_order_relaxed);  // MO-2
+  c.last_send = fact_of(from.last_send);
+  c.last_receive = fact_of(from.last_receive);
+  c.left = fact_of(from.left);
+  c.closer = fact_of(from.closer);
+  c.left_why = static_cast<std::uint8_t>(from.left_why);
+  c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
+  c.dropped_by = from.dropped_by.load(std::memory_order_relaxed);  // MO-2
+  c.made = from.made;
+  c.maker = from.maker;
+  const auto index = static_cast<std::uint32_t>(channels.size());
+  keep(channels.push_back(c) && by_channel_.insert(key_of(address), index));
+}
+
+void snapshot::copy_objects() noexcept {
+  for (const goroutine_record& g : goroutines) {
+    if (!g.waits()) continue;
+    if (on_channel(g.reason)) copy_channel(g.object);
+    for (std::uint32_t i = 0; i < g.cases; ++i) copy_channel(cases[g.first_case + i].channel);
+    if (!on_object(g.reason) || g.object == nullptr || object(g.object) != nullptr) continue;
+    object_record o;
+    o.address = g.object;
+    o.reason = g.reason;
+    if (const goroutine_slab* slab = the_registry().find_stack(key_of(g.object))) {
+      const std::size_t slot = (key_of(g.object) - key_of(slab->stacks.base)) / slab->stacks.stride();
+      o.host = by_slot_.find(key_of(slab->descriptors + slot));
+    }
+    o.readable = read_memory(g.object, o.words, sizeof o.words) || read_memory(g.object, o.words, sizeof o.words[0]);
+    const auto index = static_cast<std::uint32_t>(objects.size());
+    keep(objects.push_back(o) && by_object_.insert(key_of(g.object), index));
+  }
+}
+
+TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,
+                                                 std::size_t n) noexcept {
+  const goroutine_record& me = goroutines[index];
+  std::uint32_t last_into = mapped_index::none;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::uintptr_t word = words[i];
+    if (word < 4096) continue;
+    if (i + 1 < n && words[i + 1] != 0) {
+      const auto at = reinterpret_cast<const void*>(low + i * sizeof word);
+      const std::uintptr_t tag = words[i + 1] ^ detail::handle_image::check_for(word, at);
+      if (tag <= 2 && by_channel_.find(word) != mapped_index::none) {
+        keep(references.push_back({index, static_cast<reference_kind>(tag), 0, reinterpret_cast<const void*>(word)}));
+        continue;
+      }
+    }
+    if (word >= stacks_low_ && word < stacks_high_ && (word < me.stack_low || word > me.stack_high)) {
+      const goroutine_slab* slab = the_registry().find_stack(word);
+      if (slab == nullptr) continue;
+      const std::size_t slot = (word - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
+      const std::uint32_t other = by_slot_.find(key_of(slab->descriptors + slot));
+      if (other == mapped_index::none || other == last_into || word < goroutines[other].sp) continue;
+      last_into = other;
+      keep(references.push_back({index, reference_kind::into_stack, other, reinterpret_cast<const void*>(word)}));
+    }
+    for (const std::uintptr_t* o = std::lower_bound(watched_.begin(), watched_.end(), word - pointer_reach_above);
+         o != watched_.end() && *o <= word + pointer_reach_below; ++o) {
+      keep(references.push_back({index, reference_kind::pointer, 0, reinterpret_cast<const void*>(*o)}));
+    }
+  }
+}
+
+TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept {
+  std::uintptr_t pcs[most_frames];
+  const std::size_t n = unwind(from, {from.sp, g.stack_high}, pcs, most_frames);
+  g.first_frame = static_cast<std::uint32_t>(frames.size());
+  keep(frames.append(pcs, n));
+  g.frames = static_cast<std::uint32_t>(n);
+}
+
+TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noexcept {
+  mapped_array<std::uintptr_t> copy;
+  if (wanted.references) {
+    stacks_low_ = ~std::uintptr_t{0};
+    for (const goroutine_record& g : goroutines) {
+      if (g.stack_low == 0) continue;
+      stacks_low_ = std::min(stacks_low_, g.stack_low);
+      stacks_high_ = std::max(stacks_high_, g.stack_high);
+    }
+    // Locks are judged by their owners: no need to look for who else knows them.
+    for (const object_record& o : objects) {
+      if (o.reason != wait_reason::mutex_lock) keep(watched_.push_back(reinterpret_cast<std::uintptr_t>(o.address)));
+    }
+    std::sort(watched_.begin(), watched_.end());
+  }
+  the_registry().for_each([&](const goroutine& from) TAUT_READS_OTHERS {
+    const std::uint32_t index = by_slot_.find(key_of(&from));
+    if (index == mapped_index::none) return;
+    goroutine_record& g = goroutines[index];
+    if (g.mine && wanted.caller != nullptr) copy_own_stack(g, *wanted.caller);
+    if (g.is_thread) {
+      std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+      g.stable = g.waits() && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
+      return;
+    }
+    const auto sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
+    std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+    const bool saved = g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
+    std::uintptr_t low = 0;
+    std::size_t bytes = 0;
+    if (saved && (wanted.stacks || wanted.references)) {
+      low = sp;
+      bytes = std::min<std::size_t>(g.stack_high - sp, most_stack);
+    } else if (g.mine && wanted.references && wanted.caller != nullptr) {
+      // Above the frames that look: those know everybody.
+      low = wanted.caller->sp;
+      bytes = std::min<std::size_t>(g.stack_high - low, most_stack);
+    } else if (!saved && wanted.references) {
+      // It runs, or may at once: what its stack ever held counts as its own.
+      bytes = std::min<std::size_t>(
+          touched_stack(reinterpret_cast<std::byte*>(g.stack_low), reinterpret_cast<std::byte*>(g.stack_high)),
+          most_stack);
+      low = g.stack_high - bytes;
+    }
+    if (bytes != 0 && !copy.resize(bytes / sizeof(std::uintptr_t))) return keep(false);
+    if (bytes != 0) copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
+    std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+    // A goroutine that was woken and has not noted it yet is runnable already.
+    g.stable = saved && from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
+               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;              // MO-1
+    g.sp = g.stable ? sp : g.stack_low;
+    if (!g.stable) ++without_stack;
+    if (g.stable && wanted.stacks) {
+      const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data());
+      const saved_registers at = registers_of(sp, bytes_of);
+      frame_registers registers{at.pc, at.sp, at.fp};
+      registers.exact = false;
+      std::uintptr_t pcs[most_frames];
+      const std::size_t n = unwind_copy(registers, {sp, sp + bytes}, bytes_of, pcs, most_frames);
+      g.first_frame = static_cast<std::uint32_t>(frames.size());
+      keep(frames.append(pcs, n));
+      g.frames = static_cast<std::uint32_t>(n);
+    }
+    if (wanted.references && bytes != 0) find_references(index, low, copy.data(), copy.size());
+  });
+}
+
+snapshot::snapshot(const snapshot_options& wanted) noexcept {
+  taken = now();
+  keep(text.push_back(0));
+  the_registry().for_each([&](const goroutine& g) { copy_goroutine(g); });
+  copy_objects();
+  copy_stacks(wanted);
+}
+
+std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {
+  if ((owner & thread_owner) != 0) return find(first_thread_id + (owner & ~thread_owner));
+  return owner == 0 ? mapped_index::none : find(owner);
+}
+
+const channel_record* snapshot::channel(const void* address) const noexcept {
+  const std::uint32_t i = address == nullptr ? mapped_index::none : by_channel_.find(key_of(address));
+  return i == mapped_index::none ? nullptr : &channels[i];
+}
+
+const object_record* snapshot::object(const void* address) const noexcept {
+  const std::uint32_t i = address == nullptr ? mapped_index::none : by_object_.find(key_of(address));
+  return i == mapped_index::none ? nullptr : &objects[i];
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE
