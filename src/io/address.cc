@@ -41,10 +41,12 @@ result<socket_address> unix_address(std::string_view path) noexcept {
   un->sun_family = AF_UNIX;
   const bool abstract = !path.empty() && path.front() == '@';
   // A file's path ends with a zero byte, which must fit too.
-  if (path.empty() || path.size() + (abstract ? 0 : 1) > sizeof un->sun_path) return errc::bad_address;
+  if (path.empty() || path.size() + (abstract ? 0 : 1) > sizeof un->sun_path)
+    return errc::bad_address;
   std::memcpy(un->sun_path, path.data(), path.size());
   if (abstract) un->sun_path[0] = '\0';
-  a.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
+  a.length =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
   return a;
 }
 
@@ -80,8 +82,10 @@ std::string to_text(const socket_address& a) {
 }
 
 int port_of(const socket_address& a) noexcept {
-  if (a.family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&a.storage)->sin_port);
-  if (a.family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&a.storage)->sin6_port);
+  if (a.family() == AF_INET)
+    return ntohs(reinterpret_cast<const sockaddr_in*>(&a.storage)->sin_port);
+  if (a.family() == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6*>(&a.storage)->sin6_port);
   return 0;
 }
 

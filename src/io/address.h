@@ -41,10 +41,12 @@ result<socket_address> unix_address(std::string_view path) noexcept;
 std::string to_text(const socket_address& a);
 int port_of(const socket_address& a) noexcept;
 
-// Every address of a host and service. `passive`: an empty host means all interfaces. Literals are answered at once, names by a goroutine whose thread may
-// block; the wait for it ends by the limit too (throws canceled for the bound context).
-result<std::vector<socket_address>> look_up(network n, const std::string& host, const std::string& service,
-                                            bool passive, detail::io_limit limit, detail::site where);
+// Every address of a host and service. `passive`: an empty host means all interfaces. Literals are
+// answered at once, names by a goroutine whose thread may block; the wait for it ends by the limit
+// too (throws canceled for the bound context).
+result<std::vector<socket_address>> look_up(network n, const std::string& host,
+                                            const std::string& service, bool passive,
+                                            detail::io_limit limit, detail::site where);
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -18,7 +18,8 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-// How long a unix listener with a full backlog is asked again. (It raises no event when there is room.)
+// How long a unix listener with a full backlog is asked again. (It raises no event when there is
+// room.)
 constexpr std::int64_t backlog_pause = 1'000'000, longest_backlog_pause = 50'000'000;
 constexpr std::int64_t backlog_patience = 30'000'000'000;
 // How long an address may keep silent while others are left to try.
@@ -27,7 +28,8 @@ constexpr std::int64_t silent_limit = 2'000'000'000;
 // Linux connects a socket to itself when the port that it chose happens to be the one dialled.
 bool connected_to_itself(int fd) noexcept {
   socket_address mine, theirs;
-  if (sys::local_address(fd, mine.get(), &mine.length) < 0 || sys::peer_address(fd, theirs.get(), &theirs.length) < 0) {
+  if (sys::local_address(fd, mine.get(), &mine.length) < 0 ||
+      sys::peer_address(fd, theirs.get(), &theirs.length) < 0) {
     return false;
   }
   return port_of(mine) == port_of(theirs) && to_text(mine) == to_text(theirs);
@@ -64,20 +66,25 @@ result<conn> connect_to(const socket_address& to, bool others_left, io_limit lim
       const std::int64_t again = now() + pause;
       pause = std::min(2 * pause, longest_backlog_pause);
       while (now() < again) {
-        if (std::error_code e = wait_ready(*p, direction::read, side.sequence.load(), limit, where, again)) return e;
+        if (std::error_code e =
+                wait_ready(*p, direction::read, side.sequence.load(), limit, where, again))
+          return e;
       }
       continue;
     }
     if (r < 0 && r != -EINPROGRESS) return sys::error_of(r);
     if (r == -EINPROGRESS) {
-      if (std::error_code e = await_connected(*p, others_left ? began + silent_limit : 0, limit, where)) return e;
+      if (std::error_code e =
+              await_connected(*p, others_left ? began + silent_limit : 0, limit, where))
+        return e;
     }
     if (tcp && ++itself < 3 && connected_to_itself(fd)) continue;
     return c;
   }
 }
 
-result<conn> dial_within(std::string_view network, std::string_view address, io_limit limit, site where) {
+result<conn> dial_within(std::string_view network, std::string_view address, io_limit limit,
+                         site where) {
   choice_point();
   const rt::network n = network_of(network);
   if (n == rt::network::unknown) return std::make_error_code(std::errc::invalid_argument);
@@ -109,7 +116,8 @@ result<conn> dial_within(std::string_view network, std::string_view address, io_
 result<conn> dial(std::string_view network, std::string_view address, detail::site where) {
   return rt::dial_within(network, address, {}, where);
 }
-result<conn> dial(const context& ctx, std::string_view network, std::string_view address, detail::site where) {
+result<conn> dial(const context& ctx, std::string_view network, std::string_view address,
+                  detail::site where) {
   return rt::dial_within(network, address, detail::limit_of(ctx), where);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for events by epoll.
 //
-// Who waits     one worker, the sentry, for long; any thread with timeout 0. The kernel gives an edge-triggered event to one of them only.
-// Waking        an eventfd, level-triggered, so that a look with timeout 0 leaves the wake-up to the sentry, for whom it is. `wake_pending` saves the
-//               system call when a wake-up is under way; it is cleared before the eventfd is drained: one that comes in between ends this wait, as it should.
+// Who waits     one worker, the sentry, for long; any thread with timeout 0. The kernel gives an
+// edge-triggered event to one of them only. Waking        an eventfd, level-triggered, so that a
+// look with timeout 0 leaves the wake-up to the sentry, for whom it is. `wake_pending` saves the
+//               system call when a wake-up is under way; it is cleared before the eventfd is
+//               drained: one that comes in between ends this wait, as it should.
 #include "io/epoll.h"
 
 #include <errno.h>
@@ -39,7 +41,10 @@ TAUT_NOINLINE int wait_for_events(int epoll, epoll_event* events, std::int64_t t
   // Rounded up: waking early would only look again.
   constexpr std::int64_t most = 1'000'000'000;
   const std::int64_t ms = timeout <= 0 ? timeout : (timeout + 999'999) / 1'000'000;
-  return ::epoll_wait(epoll, events, batch, static_cast<int>(timeout < 0 ? -1 : ms > most ? most : ms));
+  return ::epoll_wait(epoll, events, batch,
+                      static_cast<int>(timeout < 0 ? -1
+                                       : ms > most ? most
+                                                   : ms));
 }
 
 unsigned meaning(std::uint32_t e) noexcept {

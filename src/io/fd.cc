@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // wait_fd(), fd_stream and blocking().
 //
-// wait_fd() watches a duplicate: the descriptor itself may be watched already, by a stream or another wait_fd(), and the poller knows each number once.
+// wait_fd() watches a duplicate: the descriptor itself may be watched already, by a stream or
+// another wait_fd(), and the poller knows each number once.
 #include "taut/io.h"
 
 #include <errno.h>
@@ -31,12 +32,15 @@ int to_poll(fd_events wanted) noexcept {
   return events;
 }
 
-// What poll(2) said, in terms of what was asked for: an error or a hang-up makes both directions ready.
+// What poll(2) said, in terms of what was asked for: an error or a hang-up makes both directions
+// ready.
 fd_events from_poll(int found, fd_events wanted) noexcept {
   fd_events events = fd_events::none;
   const bool broken = (found & (POLLHUP | POLLERR)) != 0;
-  if ((wanted & fd_events::readable) && (broken || (found & POLLIN) != 0)) events = events | fd_events::readable;
-  if ((wanted & fd_events::writable) && (broken || (found & POLLOUT) != 0)) events = events | fd_events::writable;
+  if ((wanted & fd_events::readable) && (broken || (found & POLLIN) != 0))
+    events = events | fd_events::readable;
+  if ((wanted & fd_events::writable) && (broken || (found & POLLOUT) != 0))
+    events = events | fd_events::writable;
   if (broken || (found & POLLRDHUP) != 0) events = events | fd_events::hung_up;
   return events;
 }
@@ -62,7 +66,8 @@ result<fd_events> wait_for(int fd, fd_events wanted, std::int64_t deadline, deta
     if (found < 0) return rt::sys::error_of(found);
     if (found != 0) return from_poll(found, wanted);
     if (rt::past_deadline(side)) return errc::deadline_exceeded;
-    if (std::error_code e = rt::wait_ready(*own.p, rt::direction::read, seen, limit, where)) return e;
+    if (std::error_code e = rt::wait_ready(*own.p, rt::direction::read, seen, limit, where))
+      return e;
   }
 }
 
@@ -79,8 +84,8 @@ result<fd_events> wait_fd(int fd, fd_events events, detail::site where) {
 result<fd_events> wait_fd(const context& ctx, int fd, fd_events events, detail::site where) {
   return wait_for(fd, events, 0, detail::limit_of(ctx), where);
 }
-result<fd_events> wait_fd_until(std::chrono::steady_clock::time_point deadline, int fd, fd_events events,
-                                detail::site where) {
+result<fd_events> wait_fd_until(std::chrono::steady_clock::time_point deadline, int fd,
+                                fd_events events, detail::site where) {
   return wait_for(fd, events, rt::to_ns(deadline), {}, where);
 }
 
@@ -95,7 +100,8 @@ result<fd_stream> fd_stream::adopt(int fd) {
   detail::poll_fd* p = rt::open_poll_fd(fd, kind);
   if (p == nullptr) return errc::unavailable;
   fd_stream s(p);
-  // Now, so that a descriptor which cannot be waited for is refused here and not at the first read that would block.
+  // Now, so that a descriptor which cannot be waited for is refused here and not at the first read
+  // that would block.
   if (std::error_code e = rt::add_to_poller(*p)) return e;
   return s;
 }
@@ -113,7 +119,9 @@ namespace detail {
 
 static_assert(sizeof(rt::blocking_section) == sizeof(void*));
 
-blocking_scope::blocking_scope() noexcept { ::new (static_cast<void*>(memory_)) rt::blocking_section; }
+blocking_scope::blocking_scope() noexcept {
+  ::new (static_cast<void*>(memory_)) rt::blocking_section;
+}
 blocking_scope::~blocking_scope() {
   using section = rt::blocking_section;
   std::launder(reinterpret_cast<section*>(memory_))->~section();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listening and accepting.
 //
-// accept() fails for reasons that pass: a connection that its peer gave up (tried again at once), and a shortage of descriptors or
-// memory. Then the connection stays in the backlog, and accept() pauses, as Go's net/http does, instead of spinning: 5 ms, doubling to 1 s, shorter when
-// this library closes a descriptor.
+// accept() fails for reasons that pass: a connection that its peer gave up (tried again at once),
+// and a shortage of descriptors or memory. Then the connection stays in the backlog, and accept()
+// pauses, as Go's net/http does, instead of spinning: 5 ms, doubling to 1 s, shorter when this
+// library closes a descriptor.
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -28,10 +29,19 @@ constexpr std::int64_t first_pause = 5'000'000, longest_pause = 1'000'000'000;
 bool passes_at_once(int error) noexcept {
   switch (error) {
     // The last ones are errors of the network on the new connection, which Linux passes on here.
-    case ECONNABORTED: case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case ENONET:
-    case EHOSTUNREACH: case ENETUNREACH: case ETIMEDOUT: case ECONNRESET:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+    case ECONNRESET:
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -40,7 +50,8 @@ bool is_shortage(int error) noexcept {
 }
 
 // A listening socket, or -errno.
-int open_listener(const socket_address& at, const listen_options& wanted, bool dual_stack) noexcept {
+int open_listener(const socket_address& at, const listen_options& wanted,
+                  bool dual_stack) noexcept {
   const int fd = sys::socket(at.family(), SOCK_STREAM);
   if (fd < 0) return fd;
   int failed = 0;
@@ -54,7 +65,9 @@ int open_listener(const socket_address& at, const listen_options& wanted, bool d
     set_tcp_defaults(fd);
   }
   if (failed == 0) failed = sys::bind(fd, at.get(), at.length);
-  if (failed == 0) failed = sys::listen(fd, wanted.backlog > 0 ? wanted.backlog : 1 << 16);  // the kernel's limit counts
+  if (failed == 0)
+    failed = sys::listen(
+        fd, wanted.backlog > 0 ? wanted.backlog : 1 << 16);  // the kernel's limit counts
   if (failed == 0) return fd;
   sys::close(fd);
   return failed;
@@ -73,9 +86,11 @@ void set_tcp_defaults(int fd) noexcept {
 
 }  // namespace rt
 
-result<listener> listen(std::string_view network, std::string_view address, const listen_options& wanted) {
+result<listener> listen(std::string_view network, std::string_view address,
+                        const listen_options& wanted) {
   const rt::network n = rt::network_of(network);
-  if (n == rt::network::unknown || wanted.backlog < 0) return std::make_error_code(std::errc::invalid_argument);
+  if (n == rt::network::unknown || wanted.backlog < 0)
+    return std::make_error_code(std::errc::invalid_argument);
   if (n == rt::network::unix_stream) {
     auto at = rt::unix_address(address);
     if (!at) return at.error();
@@ -95,10 +110,11 @@ result<listener> listen(std::string_view network, std::string_view address, cons
   if (!found) return found.error();
   // All interfaces: one IPv6 socket takes both. A name: IPv4 first, as in Go.
   const bool all = parts->host.empty();
-  std::stable_sort(found->begin(), found->end(), [&](const rt::socket_address& a, const rt::socket_address& b) {
-    const int preferred = all ? AF_INET6 : AF_INET;
-    return (a.family() == preferred) > (b.family() == preferred);
-  });
+  std::stable_sort(found->begin(), found->end(),
+                   [&](const rt::socket_address& a, const rt::socket_address& b) {
+                     const int preferred = all ? AF_INET6 : AF_INET;
+                     return (a.family() == preferred) > (b.family() == preferred);
+                   });
   int failed = -EINVAL;
   for (const rt::socket_address& at : *found) {
     failed = rt::open_listener(at, wanted, all && n == rt::network::tcp);

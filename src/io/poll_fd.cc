@@ -44,8 +44,9 @@ poll_fd* take_block() noexcept {
 void free_block(poll_fd* p) noexcept {
   {
     hold h(p->guard);
-    p->generation.store(static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),  // MO-3
-                        std::memory_order_relaxed);                                                       // MO-3
+    p->generation.store(
+        static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),  // MO-3
+        std::memory_order_relaxed);                                                     // MO-3
   }
   hold h(free_lock);
   p->next_free = free_list;
@@ -79,7 +80,8 @@ struct ready_list {
 
   void take_all(wait_queue& q) noexcept {
     while (waiter* w = q.first) {
-      // Left behind by a runtime that was stopped: its goroutine is gone, and this may be another's.
+      // Left behind by a runtime that was stopped: its goroutine is gone, and this may be
+      // another's.
       if (w->queue != &q || w->key != w->g->id.load()) {
         q.first = q.last = nullptr;
         return;
@@ -102,9 +104,9 @@ struct ready_list {
 };
 
 struct wait_end {
-  std::uint8_t why = 0;         // the interrupt, or 0
-  bool handed_over = false;     // the turn
-  std::error_code context;      // why == context
+  std::uint8_t why = 0;      // the interrupt, or 0
+  bool handed_over = false;  // the turn
+  std::error_code context;   // why == context
 };
 
 void link(wait_queue& q, goroutine* g, bool claimable) noexcept {
@@ -122,8 +124,8 @@ void park_with_guard(poll_fd& p, goroutine* g, site where) noexcept TAUT_LOCK_CR
   io_waiting.fetch_sub(1);
 }
 
-// Waits in q until woken, or until the deadline (0: none) or a context ends it. needed() decides under guard whether there is anything to
-// wait for.
+// Waits in q until woken, or until the deadline (0: none) or a context ends it. needed() decides
+// under guard whether there is anything to wait for.
 template <class Needed>
 wait_end wait_in(poll_fd& p, wait_queue& q, std::int64_t deadline, io_limit limit, site where,
                  Needed&& needed) noexcept TAUT_LOCK_CROSSES_SWITCH {
@@ -261,7 +263,8 @@ std::error_code wait_ready(poll_fd& p, direction d, std::uint32_t seen, io_limit
     return side.sequence.load() == seen && !is_closed(p) && side.deadline.load() == own;
   });
   if (end.why == interrupt::context) return end.context;
-  if (end.why == interrupt::bound || end.why == interrupt::unwind) throw_interrupt(current_goroutine(), end.why);
+  if (end.why == interrupt::bound || end.why == interrupt::unwind)
+    throw_interrupt(current_goroutine(), end.why);
   return {};
 }
 
@@ -287,7 +290,8 @@ std::error_code fd_turn::take_slow(io_limit limit, site where) {
     if ((s & closed) != 0) return errc::closed;
     if (past_deadline(side)) return errc::deadline_exceeded;
     if ((s & busy(d_)) == 0) {
-      if (p_.state.compare_exchange_strong(s, (s | busy(d_)) + user, std::memory_order_acq_rel)) {  // MO-2
+      if (p_.state.compare_exchange_strong(s, (s | busy(d_)) + user,
+                                           std::memory_order_acq_rel)) {  // MO-2
         taken_ = true;
         return {};
       }
@@ -349,7 +353,8 @@ void fd_turn::give() noexcept {
 
 std::uint64_t tag_of(const poll_fd& p) noexcept {
   return reinterpret_cast<std::uintptr_t>(&p) |
-         static_cast<std::uint64_t>(p.generation.load(std::memory_order_relaxed)) << tag_shift;  // MO-3
+         static_cast<std::uint64_t>(p.generation.load(std::memory_order_relaxed))
+             << tag_shift;  // MO-3
 }
 
 int deliver(std::uint64_t tag, unsigned events) noexcept {

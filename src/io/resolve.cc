@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to addresses by getaddrinfo, which blocks: it runs in a goroutine of its own inside blocking(), and who asked waits on a channel, so that a
-// cancelled or timed-out dial need not wait for a name server. The answer to nobody is dropped.
+// Names to addresses by getaddrinfo, which blocks: it runs in a goroutine of its own inside
+// blocking(), and who asked waits on a channel, so that a cancelled or timed-out dial need not wait
+// for a name server. The answer to nobody is dropped.
 #include <errno.h>
 #include <netdb.h>
 
@@ -31,7 +32,8 @@ struct question {
 
 // errno right after the call, in a function that is not inlined into one that parks.
 TAUT_NOINLINE int ask(const question& q, addrinfo** list, int* system_error) noexcept {
-  const int r = ::getaddrinfo(q.host.empty() ? nullptr : q.host.c_str(), q.service.c_str(), &q.hints, list);
+  const int r =
+      ::getaddrinfo(q.host.empty() ? nullptr : q.host.c_str(), q.service.c_str(), &q.hints, list);
   *system_error = errno;
   return r;
 }
@@ -41,10 +43,19 @@ answer find(const question& q) {
   int system_error = 0;
   answer a;
   switch (ask(q, &list, &system_error)) {
-    case 0: break;
-    case EAI_AGAIN: case EAI_MEMORY: case EAI_FAIL: a.error = errc::unavailable; return a;
-    case EAI_SYSTEM: a.error = {system_error, std::system_category()}; return a;
-    default: a.error = errc::bad_address; return a;
+    case 0:
+      break;
+    case EAI_AGAIN:
+    case EAI_MEMORY:
+    case EAI_FAIL:
+      a.error = errc::unavailable;
+      return a;
+    case EAI_SYSTEM:
+      a.error = {system_error, std::system_category()};
+      return a;
+    default:
+      a.error = errc::bad_address;
+      return a;
   }
   std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> own(list, &::freeaddrinfo);
   for (; list != nullptr; list = list->ai_next) {
@@ -61,8 +72,9 @@ constexpr std::size_t resolver_stack = std::size_t{512} << 10;
 
 }  // namespace
 
-result<std::vector<socket_address>> look_up(network n, const std::string& host, const std::string& service,
-                                            bool passive, detail::io_limit limit, detail::site where) {
+result<std::vector<socket_address>> look_up(network n, const std::string& host,
+                                            const std::string& service, bool passive,
+                                            detail::io_limit limit, detail::site where) {
   question q{host, service.empty() ? "0" : service, {}};
   q.hints.ai_socktype = SOCK_STREAM;
   q.hints.ai_family = n == network::tcp4 ? AF_INET : n == network::tcp6 ? AF_INET6 : AF_UNSPEC;
@@ -82,7 +94,8 @@ result<std::vector<socket_address>> look_up(network n, const std::string& host, 
     a = *first.recv(where);
   } else {
     detail::elem_slot<answer> slot;
-    if (std::error_code e = detail::chan_recv_until(first.handle().core(), slot.bytes, {limit.context, nullptr}, where)) {
+    if (std::error_code e = detail::chan_recv_until(first.handle().core(), slot.bytes,
+                                                    {limit.context, nullptr}, where)) {
       return e;
     }
     a = std::move(*slot.get());
@@ -98,7 +111,8 @@ namespace {
 
 result<std::vector<std::string>> resolve_within(std::string_view host, std::string_view service,
                                                 detail::io_limit limit, detail::site where) {
-  auto found = rt::look_up(rt::network::tcp, std::string(host), std::string(service), false, limit, where);
+  auto found =
+      rt::look_up(rt::network::tcp, std::string(host), std::string(service), false, limit, where);
   if (!found) return found.error();
   std::vector<std::string> texts;
   for (const rt::socket_address& a : *found) texts.push_back(rt::to_text(a));
@@ -107,11 +121,12 @@ result<std::vector<std::string>> resolve_within(std::string_view host, std::stri
 
 }  // namespace
 
-result<std::vector<std::string>> resolve(std::string_view host, std::string_view service, detail::site where) {
+result<std::vector<std::string>> resolve(std::string_view host, std::string_view service,
+                                         detail::site where) {
   return resolve_within(host, service, {}, where);
 }
-result<std::vector<std::string>> resolve(const context& ctx, std::string_view host, std::string_view service,
-                                         detail::site where) {
+result<std::vector<std::string>> resolve(const context& ctx, std::string_view host,
+                                         std::string_view service, detail::site where) {
   return resolve_within(host, service, detail::limit_of(ctx), where);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list holds uses of blocks, not blocks: who is listed has the turn to accept, so its block cannot be freed; a late
-// wake-up finds a block of the same type and is told apart by its tag.
+// The list holds uses of blocks, not blocks: who is listed has the turn to accept, so its block
+// cannot be freed; a late wake-up finds a block of the same type and is told apart by its tag.
 //
 // Memory order
 //   MO-1  relaxed: the count, peeked by every close; a missed one costs a pause.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Listeners whose accept() lacks descriptors: woken when this library closes one, so that they need not sit out their whole pause.
+// Listeners whose accept() lacks descriptors: woken when this library closes one, so that they need
+// not sit out their whole pause.
 #pragma once
 
 #include "io/poll_fd.h"

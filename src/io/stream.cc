@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading and writing: the system call first, a wait when it has nothing.
 //
-// A read of a TCP socket that returned less than it was asked for has emptied the socket, and whatever comes later raises an event. So the next read waits
-// at once and saves a system call that would say EAGAIN, unless the sequence moved on, the peer hung up (that raises no further event), or urgent data
-// was announced (a read stops there although there is more).
+// A read of a TCP socket that returned less than it was asked for has emptied the socket, and
+// whatever comes later raises an event. So the next read waits at once and saves a system call that
+// would say EAGAIN, unless the sequence moved on, the peer hung up (that raises no further event),
+// or urgent data was announced (a read stops there although there is more).
 #include <errno.h>
 
 #include "base/clock.h"
@@ -22,7 +23,8 @@ using rt::fd_side;
 
 namespace {
 
-// A goroutine whose descriptor is always ready must not keep its worker for ever: the others get a turn now and then.
+// A goroutine whose descriptor is always ready must not keep its worker for ever: the others get a
+// turn now and then.
 constexpr std::uint32_t longest_streak = 64;
 
 void count_operation(fd_side& side) noexcept {
@@ -31,7 +33,8 @@ void count_operation(fd_side& side) noexcept {
   yield();
 }
 
-std::error_code wait(poll_fd& p, fd_side& side, direction d, std::uint32_t seen, io_limit limit, site where) {
+std::error_code wait(poll_fd& p, fd_side& side, direction d, std::uint32_t seen, io_limit limit,
+                     site where) {
   side.streak = 0;
   return rt::wait_ready(p, d, seen, limit, where);
 }
@@ -82,7 +85,8 @@ result<std::size_t> write_once(poll_fd& p, io_limit limit, site where, Call&& ca
   }
 }
 
-result<std::size_t> write_once(poll_fd& p, std::span<const std::byte> from, io_limit limit, site where) {
+result<std::size_t> write_once(poll_fd& p, std::span<const std::byte> from, io_limit limit,
+                               site where) {
   return write_once(p, limit, where, [&]() noexcept {
     if (p.kind <= fd_kind::socket) return rt::sys::send(p.fd, from.data(), from.size());
     return p.kind == fd_kind::pipe ? rt::sys::write_pipe(p.fd, from.data(), from.size())
@@ -127,7 +131,8 @@ result<std::size_t> stream::write(std::span<const std::byte> from, io_limit limi
   return write_once(*fd_, from, limit, where);
 }
 
-result<std::size_t> stream::write_parts(std::span<const const_part> parts, io_limit limit, site where) {
+result<std::size_t> stream::write_parts(std::span<const const_part> parts, io_limit limit,
+                                        site where) {
   rt::choice_point();
   if (fd_ == nullptr) return errc::closed;
   rt::fd_turn turn(*fd_, direction::write);

@@ -46,7 +46,8 @@ TAUT_NOINLINE ssize_t write(int fd, const void* from, std::size_t n) noexcept {
   return repeat([&] { return ::write(fd, from, n); });
 }
 
-// The signal is sent to the writing thread, so it can be held back and taken there. One that was pending before stays.
+// The signal is sent to the writing thread, so it can be held back and taken there. One that was
+// pending before stays.
 TAUT_NOINLINE ssize_t write_pipe(int fd, const void* from, std::size_t n) noexcept {
   sigset_t broken, old, pending;
   ::sigemptyset(&broken);
@@ -69,7 +70,8 @@ TAUT_NOINLINE ssize_t recv(int fd, void* into, std::size_t n) noexcept {
 TAUT_NOINLINE ssize_t send(int fd, const void* from, std::size_t n) noexcept {
   return repeat([&] { return ::send(fd, from, n, MSG_NOSIGNAL); });
 }
-TAUT_NOINLINE ssize_t send_parts(int fd, std::span<const std::span<const std::byte>> parts) noexcept {
+TAUT_NOINLINE ssize_t send_parts(int fd,
+                                 std::span<const std::span<const std::byte>> parts) noexcept {
   constexpr std::size_t most = 16;
   iovec list[most];
   msghdr message{};
@@ -87,7 +89,8 @@ TAUT_NOINLINE int socket(int family, int type) noexcept {
   return repeat([&] { return ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
 }
 TAUT_NOINLINE int socket_pair(int fds[2]) noexcept {
-  return repeat([&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); });
+  return repeat(
+      [&] { return ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds); });
 }
 TAUT_NOINLINE int pipe(int fds[2]) noexcept {
   return repeat([&] { return ::pipe2(fds, O_NONBLOCK | O_CLOEXEC); });
@@ -148,7 +151,8 @@ TAUT_NOINLINE int poll_now(int fd, int events) noexcept {
 TAUT_NOINLINE int unlink(const char* path) noexcept {
   return repeat([&] { return ::unlink(path); });
 }
-// Linux closes the descriptor also when the call is interrupted: repeating it could close somebody else's.
+// Linux closes the descriptor also when the call is interrupted: repeating it could close somebody
+// else's.
 TAUT_NOINLINE void close(int fd) noexcept { ::close(fd); }
 
 TAUT_NOINLINE int epoll_create() noexcept {

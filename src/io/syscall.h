@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system calls of this layer, returning -errno instead of setting errno.
 //
-// A goroutine may be on another thread after any wait, while compilers keep the address of errno across calls. So errno is read in
-// syscall.cc only, inside functions that are never inlined and never park. Interrupted calls are repeated.
+// A goroutine may be on another thread after any wait, while compilers keep the address of errno
+// across calls. So errno is read in syscall.cc only, inside functions that are never inlined and
+// never park. Interrupted calls are repeated.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What conn and fd_stream share: a byte stream over a descriptor on which a goroutine waits instead of its thread.
+// What conn and fd_stream share: a byte stream over a descriptor on which a goroutine waits instead
+// of its thread.
 #pragma once
 
 #include <chrono>
@@ -19,7 +20,8 @@ namespace detail {
 // The runtime's record of one open descriptor (src/io/poll_fd.h).
 struct poll_fd;
 
-// Which ends a wait besides its descriptor: the caller's context, or the context that its goroutine is bound to.
+// Which ends a wait besides its descriptor: the caller's context, or the context that its goroutine
+// is bound to.
 struct io_limit {
   context_node* context = nullptr;
   bool explicit_context = false;
@@ -31,12 +33,14 @@ using const_part = std::span<const std::byte>;
 
 TAUT_API void close_poll_fd(poll_fd* p) noexcept;
 
-// A stream owns its descriptor: the destructor closes it. Move-only; a default-made one is closed. Every function may be called from any goroutine or thread at
-// once, but moving and destroying need the object to oneself. Reads are served one at a time, and so are writes: bytes of two
+// A stream owns its descriptor: the destructor closes it. Move-only; a default-made one is closed.
+// Every function may be called from any goroutine or thread at once, but moving and destroying need
+// the object to oneself. Reads are served one at a time, and so are writes: bytes of two
 // write_all() calls do not mix.
 //
-// Errors are plain error codes: errc::closed after close(), errc::deadline_exceeded after a deadline, the system's (std::errc::connection_reset,
-// broken_pipe, ...) for the rest. The forms without a context end with taut::canceled when the goroutine's bound context ends; those with one
+// Errors are plain error codes: errc::closed after close(), errc::deadline_exceeded after a
+// deadline, the system's (std::errc::connection_reset, broken_pipe, ...) for the rest. The forms
+// without a context end with taut::canceled when the goroutine's bound context ends; those with one
 // return errc::canceled or errc::deadline_exceeded. No call raises SIGPIPE.
 class stream {
  public:
@@ -52,33 +56,37 @@ class stream {
     if (fd_ != nullptr) close_poll_fd(fd_);
   }
 
-  // read_some() blocks until there is something, and returns how many bytes it read: at least 1, or 0 when the peer has
-  // finished (and for an empty buffer).
+  // read_some() blocks until there is something, and returns how many bytes it read: at least 1, or
+  // 0 when the peer has finished (and for an empty buffer).
   result<std::size_t> read_some(std::span<std::byte> into, site where = site::here()) {
     return read(into, {}, where);
   }
   result<std::size_t> read_some(std::span<char> into, site where = site::here()) {
     return read(std::as_writable_bytes(into), {}, where);
   }
-  result<std::size_t> read_some(const context& ctx, std::span<std::byte> into, site where = site::here()) {
+  result<std::size_t> read_some(const context& ctx, std::span<std::byte> into,
+                                site where = site::here()) {
     return read(into, limit_of(ctx), where);
   }
-  result<std::size_t> read_some(const context& ctx, std::span<char> into, site where = site::here()) {
+  result<std::size_t> read_some(const context& ctx, std::span<char> into,
+                                site where = site::here()) {
     return read(std::as_writable_bytes(into), limit_of(ctx), where);
   }
 
-  // read_full() blocks until the buffer is full. Fewer bytes than its size mean that the peer has finished. After an error, what was
-  // read before it is lost.
+  // read_full() blocks until the buffer is full. Fewer bytes than its size mean that the peer has
+  // finished. After an error, what was read before it is lost.
   result<std::size_t> read_full(std::span<std::byte> into, site where = site::here()) {
     return fill(into, {}, where);
   }
   result<std::size_t> read_full(std::span<char> into, site where = site::here()) {
     return fill(std::as_writable_bytes(into), {}, where);
   }
-  result<std::size_t> read_full(const context& ctx, std::span<std::byte> into, site where = site::here()) {
+  result<std::size_t> read_full(const context& ctx, std::span<std::byte> into,
+                                site where = site::here()) {
     return fill(into, limit_of(ctx), where);
   }
-  result<std::size_t> read_full(const context& ctx, std::span<char> into, site where = site::here()) {
+  result<std::size_t> read_full(const context& ctx, std::span<char> into,
+                                site where = site::here()) {
     return fill(std::as_writable_bytes(into), limit_of(ctx), where);
   }
 
@@ -93,7 +101,8 @@ class stream {
                                  site where = site::here()) {
     return write(from, limit_of(ctx), where);
   }
-  result<std::size_t> write_some(const context& ctx, std::string_view from, site where = site::here()) {
+  result<std::size_t> write_some(const context& ctx, std::string_view from,
+                                 site where = site::here()) {
     return write(bytes_of(from), limit_of(ctx), where);
   }
 
@@ -113,24 +122,28 @@ class stream {
   result<void> write_all(std::string_view from, site where = site::here()) {
     return drain(bytes_of(from), {}, where);
   }
-  result<void> write_all(const context& ctx, std::span<const std::byte> from, site where = site::here()) {
+  result<void> write_all(const context& ctx, std::span<const std::byte> from,
+                         site where = site::here()) {
     return drain(from, limit_of(ctx), where);
   }
   result<void> write_all(const context& ctx, std::string_view from, site where = site::here()) {
     return drain(bytes_of(from), limit_of(ctx), where);
   }
 
-  // set_deadline(t): reads and writes that wait at t or later, those waiting now included, end with errc::deadline_exceeded, until
-  // another deadline is set. A time that has passed ends them at once; time_point() means no deadline. By the scheduler's clock: now() + 5s.
-  // Not an idle timeout: extend it after each success for that.
+  // set_deadline(t): reads and writes that wait at t or later, those waiting now included, end with
+  // errc::deadline_exceeded, until another deadline is set. A time that has passed ends them at
+  // once; time_point() means no deadline. By the scheduler's clock: now() + 5s. Not an idle
+  // timeout: extend it after each success for that.
   TAUT_API void set_deadline(time_point t) noexcept;
   TAUT_API void set_read_deadline(time_point t) noexcept;
   TAUT_API void set_write_deadline(time_point t) noexcept;
 
-  // close() closes the descriptor. Calls that wait on it end with errc::closed, and so do later ones; a second close() does nothing.
+  // close() closes the descriptor. Calls that wait on it end with errc::closed, and so do later
+  // ones; a second close() does nothing.
   TAUT_API void close() noexcept;
 
-  // fd() is the descriptor, for calls that taut does not offer; -1 when closed. It is non-blocking. Do not close it.
+  // fd() is the descriptor, for calls that taut does not offer; -1 when closed. It is non-blocking.
+  // Do not close it.
   TAUT_API int fd() const noexcept;
   // False when default-made or moved from.
   explicit operator bool() const noexcept { return fd_ != nullptr; }
@@ -148,7 +161,8 @@ class stream {
   TAUT_API result<std::size_t> read(std::span<std::byte> into, io_limit limit, site where);
   TAUT_API result<std::size_t> fill(std::span<std::byte> into, io_limit limit, site where);
   TAUT_API result<std::size_t> write(std::span<const std::byte> from, io_limit limit, site where);
-  TAUT_API result<std::size_t> write_parts(std::span<const const_part> parts, io_limit limit, site where);
+  TAUT_API result<std::size_t> write_parts(std::span<const const_part> parts, io_limit limit,
+                                           site where);
   TAUT_API result<void> drain(std::span<const std::byte> from, io_limit limit, site where);
 };
 
