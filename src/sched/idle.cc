@@ -195,10 +195,16 @@ void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
   r.run_timers(t);
 }
 
+// Virtual time is moved by the sentry, which may have fallen asleep while this worker still worked.
+void last_one_moves_time(runtime_state& r) noexcept {
+  if (virtual_time() && r.idle_count.load() >= r.able.load()) r.wake_sentry();
+}
+
 // Sleeps until woken or there may be work. False: the thread is to end.
 void sleep(runtime_state& r, worker* w) noexcept {
   w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
   if (!enter_idle(r, w)) {
+    last_one_moves_time(r);
     clear_vector_registers();
     if (!r.stopping.load()) w->park_note.sleep();
     w->state.store(worker_state::running);
@@ -216,6 +222,7 @@ void sleep(runtime_state& r, worker* w) noexcept {
     r.sentry.store(nullptr);
   } else {
     if (r.sentry_deadline.load() == no_deadline) suspect_deadlock(r);
+    last_one_moves_time(r);
     clear_vector_registers();
     w->park_note.sleep();
   }
