@@ -19,6 +19,7 @@
 #include "taut/select.h"
 #include "taut/semaphore.h"
 #include "taut/shared_mutex.h"
+#include "taut/signal.h"
 #include "taut/singleflight.h"
 #include "taut/time.h"
 #include "taut/version.h"
