@@ -228,7 +228,6 @@ RUNTIME_TEST(context, CONTEXT_15_explicit_waits_give_up_with_the_reason) {
   chan<int> ready(1);
   ready.send(1);
   EXPECT_EQ(ready.recv(ended).error(), errc::canceled);  // before it looks
-  std::atomic<int> left{0};
   auto [ctx, cancel] = with_cancel(background());
   std::vector<std::error_code> why(4);
   const context waits_for = ctx;
