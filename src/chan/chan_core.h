@@ -91,7 +91,7 @@ struct chan_core {
   std::atomic<bool> timer_armed{false};     // a tick will come by itself: who waits here is alive
   void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle dies
   void* feeder = nullptr;
-  bool fed = false;                         // the runtime sends or closes (a timer, a context): it needs no handle to
+  bool of_context = false;                  // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
   std::uint32_t element_size = 0;
   std::atomic<std::uint32_t> count{0};      // buffered elements

@@ -92,7 +92,7 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   c->element_size = ops.size;
   c->capacity = static_cast<std::uint32_t>(capacity);
   c->typed = typed;
-  c->fed = senders_of(rights) == 0;
+  c->of_context = receivers_of(rights) == 0;
   c->made = where;
   goroutine* g = current_goroutine_or_null();
   c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2

@@ -28,6 +28,10 @@ bool receiver(const evidence& e) noexcept { return e.channel != nullptr && !e.se
 bool left_by(const evidence& e, left_for why) noexcept {
   return e.channel->left_why == static_cast<std::uint8_t>(why) && e.channel->left.goroutine != e.g.id;
 }
+// The last two sends were this goroutine's, as far as is recorded.
+bool only_sender(const evidence& e) noexcept {
+  return e.channel->previous_sender == e.g.id && e.channel->last_send.goroutine == e.g.id;
+}
 bool on_channel(wait_reason r) noexcept {
   return r == wait_reason::chan_send || r == wait_reason::chan_receive || r == wait_reason::select ||
          r == wait_reason::chan_receive_nil || r == wait_reason::chan_send_nil || r == wait_reason::select_no_cases;
@@ -120,12 +124,12 @@ constexpr cause causes[] = {
      "start the receiver before the sends, or give the buffer the room that the protocol needs", made_site},
     {"R04", [](const evidence& e) noexcept {
        return sender(e) && e.channel->receives != 0 && e.channel->receives == e.channel->sends && e.channel->capacity == 0 &&
-              e.channel->receives == 1 && e.channel->previous_sender == e.g.id;
+              e.channel->receives == 1 && only_sender(e);
      },
      "goroutine {g} has sent already, and sends again at {blocked}; the receiver took one value at {received}",
      "return after the first send", received_site},
     {"R03", [](const evidence& e) noexcept {
-       return sender(e) && e.channel->receives != 0 && e.channel->previous_sender != 0 && e.channel->previous_sender != e.g.id;
+       return sender(e) && e.channel->receives != 0 && e.channel->previous_sender != 0 && !only_sender(e);
      },
      "several goroutines send, but only {receives} values were received, the last by goroutine {receiver} at {received}",
      "receive as often as is sent, give the channel room for all, or cancel the losers by a scope", received_site},
@@ -136,6 +140,9 @@ constexpr cause causes[] = {
      "nobody ever received from the channel made at {made}{dropped}",
      "give the channel room for what may stay unread, or receive on every path", made_site},
     // --- Receivers.
+    {"R17", [](const evidence& e) noexcept { return receiver(e) && e.channel->of_context; },
+     "the context made at {made} can never end: it was not cancelled, and neither its handle nor its cancel exists any more",
+     "keep the cancel that with_cancel returned: it cancels when it dies", made_site},
     {"R11", [](const evidence& e) noexcept {
        return receiver(e) && e.holder != nullptr && e.holder->reason == wait_reason::chan_receive && e.holder->object != e.channel->address &&
               e.holder->park_sequence != 0;

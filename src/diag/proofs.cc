@@ -112,7 +112,7 @@ std::uint32_t proofs::owner_of(std::uint32_t i) const noexcept { return now_.fin
 bool proofs::case_possible(const case_record& c) const noexcept {
   if (c.channel == nullptr) return false;
   const channel_record* k = now_.channel(c.channel);
-  if (k == nullptr || k->serial == 0 || k->closed || k->fed) return true;
+  if (k == nullptr || k->serial == 0 || k->closed) return true;
   return (c.sends ? k->receivers : k->senders) != 0;
 }
 
@@ -170,7 +170,7 @@ bool proofs::may_wake_likely(std::uint32_t i, const std::vector<bool>& alive) co
     return any_case(g, [&](const case_record& c) {
       if (!case_possible(c)) return false;
       const channel_record* k = now_.channel(c.channel);
-      if (k == nullptr || k->closed || k->fed) return true;
+      if (k == nullptr || k->closed) return true;
       const handle_count n = handles(*k, !c.sends);
       return n.on_stuck_stacks < n.exist;
     });

@@ -149,7 +149,7 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.senders = detail::senders_of(handles);
   c.receivers = detail::receivers_of(handles);
   c.closed = from.closed.load(std::memory_order_acquire);  // MO-1
-  c.fed = from.fed;
+  c.of_context = from.of_context;
   c.typed = from.typed;
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
@@ -294,12 +294,25 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
   });
 }
 
+// Who was woken while the stacks were read may have been woken by what was not found on them any more.
+TAUT_READS_OTHERS void snapshot::confirm() noexcept {
+  std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  the_registry().for_each([&](const goroutine& from) {
+    const std::uint32_t index = by_slot_.find(key_of(&from));
+    if (index == mapped_index::none) return;
+    goroutine_record& g = goroutines[index];
+    g.stable = g.stable && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&    // MO-1
+               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;              // MO-2
+  });
+}
+
 snapshot::snapshot(const snapshot_options& wanted) noexcept {
   taken = now();
   keep(text.push_back(0));
   the_registry().for_each([&](const goroutine& g) { copy_goroutine(g); });
   copy_objects();
   copy_stacks(wanted);
+  confirm();
 }
 
 std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A copy of everything that diagnosis looks at: the only reader of the core. Dumps, profiles, proofs and pages are made from it.
 //
-// Made while everything runs, in three passes: the goroutines; the objects that they wait for; the stacks of those that still wait. A
+// Made while everything runs, in passes: the goroutines; the objects that they wait for; the stacks of those that still wait; who waits still. A
 // goroutine whose park sequence is the same, and odd, in the first and the last pass waited all the time, so what was read of it
 // and of its object is consistent. One that moved is kept without a stack. Takes no lock, does not use the allocator, never faults:
 // descriptors, stacks and channels are never unmapped, other objects are read by the kernel's copy.
@@ -72,7 +72,7 @@ struct channel_record {
   std::uint32_t senders = 0, receivers = 0;  // handles by direction
   std::uint32_t length = 0, capacity = 0;
   std::uint8_t left_why = 0;                 // rt::left_for
-  bool closed = false, fed = false, typed = false;
+  bool closed = false, of_context = false, typed = false;
 };
 
 // The first words of any other object that somebody waits for.
@@ -129,6 +129,7 @@ class snapshot {
   void copy_objects() noexcept;
   void copy_channel(const void* address) noexcept;
   void copy_stacks(const snapshot_options& wanted) noexcept;
+  void confirm() noexcept;
   void copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept;
   void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words, std::size_t n) noexcept;
   void keep(bool stored) noexcept { complete = complete && stored; }

@@ -5,6 +5,7 @@
 
 #include <taut/chan.h>
 #include <taut/condition.h>
+#include <taut/context.h>
 #include <taut/diag.h>
 #include <taut/go.h>
 #include <taut/mutex.h>

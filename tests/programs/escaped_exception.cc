@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// An exception that leaves a goroutine ends the process, with the thrower's stack.
+#include <taut/chan.h>
+#include <taut/go.h>
+#include <taut/runtime.h>
+
+#include <stdexcept>
+
+namespace {
+
+[[gnu::noinline]] void parse() { throw std::runtime_error("bad input"); }
+
+}  // namespace
+
+int main() {
+  taut::run([] {
+    taut::chan<int> never(0);
+    taut::go([] { parse(); });
+    never.recv();
+  });
+}
