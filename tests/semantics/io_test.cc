@@ -165,9 +165,9 @@ RUNTIME_TEST(io, IO_08_an_explicit_context_ends_the_wait_with_its_error) {
   auto [client, server] = connect_pair();
   auto [ctx, cancel] = with_cancel(background());
   wait_group done;
-  done.go([&c = client, ctx = ctx] {
+  done.go([&c = client, given = ctx] {
     char into[4];
-    EXPECT_EQ(c.read_some(ctx, into).error(), errc::canceled);
+    EXPECT_EQ(c.read_some(given, into).error(), errc::canceled);
   });
   until_waiting(wait_reason::io_wait);
   cancel();
