@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counting the readers of a topic while they are being answered.
+#include <taut/taut.h>
+
+#include <atomic>
+
+#include "../steps.h"
+
+namespace search {
+namespace {
+
+std::atomic<int> readers{0};
+
+}  // namespace
+
+int watch(const std::string&) {
+  auto [ctx, cancel] = taut::with_cancel(taut::background());
+  readers.fetch_add(1);
+  taut::go([visit = ctx] {
+    visit.wait();  // until the reader has gone
+    readers.fetch_sub(1);
+  });
+  // cancel ends the visit when it dies.
+  return readers.load();
+}
+
+}  // namespace search
