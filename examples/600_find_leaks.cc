@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A receiver that gives up leaves its sender behind: find_leaks() proves it, and says why.
 #include <taut/taut.h>
-#include <taut/diag.h>
 
 #include <cstdio>
 

@@ -7,6 +7,7 @@
 #include "taut/concurrent_map.h"
 #include "taut/condition.h"
 #include "taut/context.h"
+#include "taut/diag.h"
 #include "taut/export.h"
 #include "taut/go.h"
 #include "taut/io.h"

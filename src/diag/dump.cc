@@ -148,7 +148,7 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
     text += "..." + std::to_string(frames.size() - inner_frames - outer_frames) + " frames elided...\n";
     for (std::size_t i = frames.size() - outer_frames; i < frames.size(); ++i) append_frame(text, *frames[i]);
   }
-  if (g.created.file != nullptr) {
+  if (g.created.file != nullptr && !frame_namer::is_runtime(g.created)) {
     const std::string& file = names.file(g.created.file);
     text += "created by " + stem_of(file);
     if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
@@ -169,7 +169,8 @@ void dump_all(const snapshot& s, text_sink& to) {
     if (g.mine) block(g);
   }
   for (const goroutine_record& g : s.goroutines) {
-    if (!g.mine) block(g);
+    // run()'s own thread is no goroutine of the program's.
+    if (!g.mine && !(g.is_thread && frame_namer::is_runtime(g.waits_at))) block(g);
   }
 }
 

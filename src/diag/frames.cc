@@ -11,7 +11,7 @@ namespace rt {
 namespace {
 
 // As Go hides its runtime's functions: what the reader did not write and cannot change.
-bool is_runtime(std::string_view function) noexcept {
+bool is_runtime_function(std::string_view function) noexcept {
   for (std::string_view prefix : {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
                                   "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread"}) {
     if (function.starts_with(prefix)) return true;
@@ -38,7 +38,7 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
     f.line = from.line;
     if (from.entry != 0 && !from.inlined && return_address > from.entry) f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
-    f.hidden = is_runtime(f.function) || (f.ours && !f.function.starts_with("taut::"));
+    f.hidden = is_runtime_function(f.function) || (f.ours && !f.function.starts_with("taut::"));
     found->second.push_back(std::move(f));
   }
   return found->second;
@@ -60,6 +60,8 @@ std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s, 
   }
   return shown.empty() ? all : shown;
 }
+
+bool frame_namer::is_runtime(site where) { return where.file != nullptr && is_ours(read_text(where.file)); }
 
 const std::string& frame_namer::file(const char* file) {
   auto [found, fresh] = files_.try_emplace(file);

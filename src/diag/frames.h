@@ -33,6 +33,8 @@ class frame_namer {
   // "examples/search.cc:41"; "?" for no site.
   std::string place(site where);
   const std::string& file(const char* file);
+  // Whether the place is in taut's own source: started or waited by the runtime itself.
+  static bool is_runtime(site where);
 
  private:
   std::unordered_map<std::uintptr_t, std::vector<named_frame>> frames_;
