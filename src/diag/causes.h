@@ -24,7 +24,7 @@ struct evidence {
   const object_record* object = nullptr;    // any other object
   std::uint64_t owner_id = 0;               // of the lock it waits for
   const goroutine_record* owner = nullptr;  // nullptr: has ended, or no lock
-  site locked{};                            // where the owner locked
+  site locked = site{};                     // where the owner locked
   bool cycle = false;                       // following owners leads back to it
   const goroutine_record* holder = nullptr; // another stuck goroutine with a handle to the channel
   bool proved = false;
