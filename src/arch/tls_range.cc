@@ -21,6 +21,18 @@ tls_range measure_tls() noexcept {
 #if defined(__x86_64__)
   // Static TLS ends at the thread pointer, which is pthread_self().
   std::uintptr_t low = self, high = self + descriptor_size;
+  // A thread's descriptor is the last thing in its stack's mapping. What lies behind is somebody else's: often a slab, whose first block's
+  // address would pin every goroutine that uses it.
+  pthread_attr_t attributes;
+  if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
+    void* base = nullptr;
+    std::size_t size = 0;
+    if (::pthread_attr_getstack(&attributes, &base, &size) == 0) {
+      const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(base) + size;
+      if (end > self && end < high) high = end;
+    }
+    ::pthread_attr_destroy(&attributes);
+  }
 #else
   // Variant 1: the descriptor lies below the thread pointer, static TLS above.
   std::uintptr_t low = self, high = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()) + 16;

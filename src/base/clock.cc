@@ -30,7 +30,7 @@ void advance_virtual_time(std::int64_t to) noexcept {
   std::int64_t seen = virtual_now.load();
   while (seen != 0 && seen < to && !virtual_now.compare_exchange_weak(seen, to)) {
   }
-  if (seen != 0) refresh_coarse_time(to);
+  if (seen != 0) refresh_coarse_time(virtual_now.load());
 }
 
 }  // namespace rt
