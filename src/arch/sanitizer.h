@@ -9,6 +9,7 @@
 #include <cstddef>
 
 #include "base/annotations.h"
+#include "base/handoff.h"
 #include "taut/export.h"
 
 #if defined(TAUT_ASAN)
@@ -21,8 +22,6 @@ void* __tsan_get_current_fiber(void);
 void* __tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
-void __tsan_acquire(void* address);
-void __tsan_release(void* address);
 }
 #endif
 
@@ -91,18 +90,6 @@ TAUT_ALWAYS_INLINE void after_switch([[maybe_unused]] sanitizer_context& continu
     from->bottom = bottom;
     from->size = size;
   }
-#endif
-}
-
-// What happened before announce_handoff(x) happens before what follows accept_handoff(x).
-TAUT_ALWAYS_INLINE void announce_handoff([[maybe_unused]] void* x) noexcept {
-#if defined(TAUT_TSAN)
-  __tsan_release(x);
-#endif
-}
-TAUT_ALWAYS_INLINE void accept_handoff([[maybe_unused]] void* x) noexcept {
-#if defined(TAUT_TSAN)
-  __tsan_acquire(x);
 #endif
 }
 

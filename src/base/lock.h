@@ -16,6 +16,7 @@
 
 #include "base/annotations.h"
 #include "base/check.h"
+#include "base/handoff.h"
 #include "base/lock_order.h"
 #include "taut/export.h"
 
@@ -38,6 +39,7 @@ class TAUT_CAPABILITY("lock") lock {
     check_order();
     if (TAUT_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) {  // MO-1
       acquire_slow();
+      accept_handoff(&word_);
     }
     note_held(1);
   }
@@ -53,6 +55,8 @@ class TAUT_CAPABILITY("lock") lock {
     note_held(-1);
     word_.store(0, std::memory_order_release);  // MO-2
   }
+  // Before a park whose commit releases this lock: the race detector does not see that release.
+  void announce_release() noexcept { announce_handoff(&word_); }
   bool held() const noexcept { return word_.load(std::memory_order_relaxed) != 0; }  // MO-3
 
  private:

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <bit>
 
+#include "base/handoff.h"
 #include "base/lock.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -60,6 +61,7 @@ void* slab_take(std::size_t size) noexcept {
   hold h(s.guard);
   if (free_block* b = s.free) {
     s.free = b->next;
+    accept_handoff(b);
     return b;
   }
   if (s.unused == s.unused_end) {
@@ -86,6 +88,7 @@ void slab_give(void* block, std::size_t size) noexcept {
     return;
   }
   size_class& s = the_classes[c];
+  announce_handoff(block);
   hold h(s.guard);
   auto* b = static_cast<free_block*>(block);
   b->next = s.free;

@@ -60,6 +60,7 @@ std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* elemen
     c.guard.release();
     return end_claimable(g);
   }
+  c.guard.announce_release();
   park(g, {why, &c, where}, release_lock, &c.guard);
   if (TAUT_LIKELY(mask == 0)) return 0;
   if (g->ended_by != 0) unlink_own(c, w);

@@ -103,6 +103,9 @@ class locked_channels {
   void acquire() noexcept TAUT_LOCK_CROSSES_SWITCH {
     for (std::size_t i = 0; i < count_; ++i) channel(i)->guard.acquire();
   }
+  void announce_release() noexcept {
+    for (std::size_t i = 0; i < count_; ++i) channel(i)->guard.announce_release();
+  }
   // All but `done`, which was released already. The parked goroutine, and this object with it, may be gone after the last release.
   void release(const chan_core* done = nullptr) noexcept TAUT_LOCK_CROSSES_SWITCH {
     std::size_t left = count_;
@@ -192,6 +195,7 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
+    channels.announce_release();
     park(
         g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where},
         [](void* all, goroutine*) noexcept { static_cast<locked_channels*>(all)->release(); }, &channels);

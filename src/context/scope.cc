@@ -45,6 +45,7 @@ struct scope::state {
       guard.release();
       return end_claimable(g);
     }
+    guard.announce_release();
     park(g, {why, this, where}, release_lock, &guard);
     if (mask == 0) return 0;
     if (g->ended_by != 0) {

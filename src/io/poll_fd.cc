@@ -120,6 +120,7 @@ void link(wait_queue& q, goroutine* g, bool claimable) noexcept {
 
 void park_with_guard(poll_fd& p, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
   io_waiting.fetch_add(1);
+  p.guard.announce_release();
   park(g, {wait_reason::io_wait, &p, where}, release_lock, &p.guard);
   io_waiting.fetch_sub(1);
 }

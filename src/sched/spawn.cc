@@ -178,6 +178,7 @@ spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted,
 #if defined(TAUT_ASAN)
   g->sanitizer.begin_goroutine(g->stack_low, static_cast<std::size_t>(g->stack_high - g->stack_low));
 #endif
+  accept_handoff(g->stack_low);
   g->next = nullptr;
   g->closure = reinterpret_cast<void*>(top);
   g->created = where;
@@ -257,6 +258,7 @@ extern "C" void taut_context_main(void* argument) noexcept {
     drop_labels(g->labels);
     g->labels = nullptr;
   }
+  announce_handoff(g->stack_low);  // to the next goroutine on this stack
   w = current_worker();
   goroutine* next = w->next_local();
   switch_away(w, g, next, recycle, nullptr);

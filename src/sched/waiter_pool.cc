@@ -3,6 +3,7 @@
 
 #include <new>
 
+#include "base/handoff.h"
 #include "base/slab.h"
 #include "sched/current.h"
 #include "sched/worker.h"
@@ -28,6 +29,7 @@ waiter* take_waiters(std::size_t n) noexcept {
         return nullptr;
       }
     }
+    accept_handoff(one);
     ::new (static_cast<void*>(one)) waiter;
     one->next = list;
     list = one;
@@ -40,6 +42,7 @@ void give_waiters(waiter* list) noexcept {
   while (list != nullptr) {
     waiter* one = list;
     list = one->next;
+    announce_handoff(one);
     if (w != nullptr && w->waiter_count < cached) {
       one->next = w->waiter_cache;
       w->waiter_cache = one;

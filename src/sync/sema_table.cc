@@ -123,7 +123,7 @@ waiter* sema_queue::pop_first() noexcept {
 
 void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept {
   lock& l = q.leave_locked();
-  announce_handoff(&l);  // the lock is released by code that the race detector does not see
+  l.announce_release();
   park(g, info, release_lock, &l);
 }
 
