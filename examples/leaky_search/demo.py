@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Puts a leaky HTTP service under load, shows what leaked and why, then does the same with its fixed twin.
+"""Puts a leaky HTTP service under load, shows what leaked and why, then its fixed twin.
 
-Ends with status 0 only if every seeded leak was found, nothing else was reported, and the twin came back clean.
+Ends with status 0 only if every seeded leak was found, nothing else was reported, and the twin came
+back clean.
 """
 import argparse
 import json
@@ -25,12 +26,13 @@ SKIPPED = 77
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./dev demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-    parser.add_argument("--keep", action="store_true", help="leave the leaky service running for a look")
-    parser.add_argument("--seconds", type=int, default=10, help="how long to drive each service (default: 10)")
-    parser.add_argument("--port", type=int, default=0, help="where to listen (default: any free port)")
-    parser.add_argument("--build", type=pathlib.Path, default=BUILD, help="where the two programs are")
-    parser.add_argument("--skip-without-wrk", action="store_true", help=argparse.SUPPRESS)  # for ctest
+    option = parser.add_argument
+    option("--json", action="store_true", help="print one JSON document and nothing else")
+    option("--keep", action="store_true", help="leave the leaky service running for a look")
+    option("--seconds", type=int, default=10, help="how long to drive each service (default: 10)")
+    option("--port", type=int, default=0, help="where to listen (default: any free port)")
+    option("--build", type=pathlib.Path, default=BUILD, help="where the two programs are")
+    option("--skip-without-wrk", action="store_true", help=argparse.SUPPRESS)  # for ctest
     wanted = parser.parse_args()
     if not 1 <= wanted.seconds <= 3600:
         parser.error(f"--seconds takes a number from 1 to 3600, not {wanted.seconds}")
@@ -45,15 +47,17 @@ def check_port(port: int) -> None:
         try:
             s.bind(("127.0.0.1", port))
         except OSError as e:
-            raise Failed(f"port {port} cannot be used ({e.strerror}); leave --port out to take a free one.") from e
+            raise Failed(f"port {port} cannot be used ({e.strerror}); "
+                         "leave --port out to take a free one.") from e
 
 
 def measure(twin: Twin, wanted: argparse.Namespace) -> dict:
     """Load, rest, and a look for leaks."""
     say = not wanted.json
     if say:
-        print(f"{show.bold(twin.name)}  {twin.url}  wrk: {load.CONNECTIONS} connections, {wanted.seconds} s")
-    run = {"name": twin.name, "before": twin.stats()}
+        print(f"{show.bold(twin.name)}  {twin.url}  "
+              f"wrk: {load.CONNECTIONS} connections, {wanted.seconds} s")
+    run = {"name": twin.name, "before": twin.settle(rest=0.3)}
     run["load"] = load.drive(twin, wanted.seconds, show.live if say else lambda *_: None)
     if say:
         show.live_end()
@@ -66,8 +70,10 @@ def measure(twin: Twin, wanted: argparse.Namespace) -> dict:
 def show_leaks(run: dict) -> None:
     judged, found = run["judged"], run["report"]
     stuck = found["proved"] + found["suspected"]
-    print(f"\n{show.number(stuck)} goroutines are stuck for good: {show.number(found['proved'])} proved, "
-          f"{show.number(found['suspected'])} suspected; found in {found['seconds'] * 1e3:,.0f} ms while serving\n")
+    print(f"\n{show.number(stuck)} goroutines are stuck for good: "
+          f"{show.number(found['proved'])} proved, {show.number(found['suspected'])} suspected; "
+          f"found in {found['seconds'] * 1e3:,.0f} ms"
+          "\n(files: examples/leaky_search)\n")
     for position, seed in enumerate(judged["seeds"], 1):
         show.leak(position, seed)
     for group in judged["false"]:
@@ -75,12 +81,13 @@ def show_leaks(run: dict) -> None:
 
 
 def demo(wanted: argparse.Namespace) -> int:
-    load.find_wrk()
+    load.need_wrk()
     if wanted.port:
         check_port(wanted.port)
     say = not wanted.json
     if say:
-        print(f"An HTTP service with {len(report.seeds())} seeded leaks, then its fixed twin, under the same load.\n")
+        print(f"An HTTP service with {len(report.seeds())} seeded leaks, "
+              "then its fixed twin, under the same load.\n")
 
     program = wanted.build / "leaky_search"
     with Twin(program, wanted.port) as twin:
@@ -100,13 +107,15 @@ def demo(wanted: argparse.Namespace) -> int:
     seeds, judged = len(report.seeds()), leaky["judged"]
     false = len(judged["false"])
     strays = fixed["report"]["leaks"]
-    clean = (not strays and fixed["stop"] == {**fixed["stop"], "status": 0, "goroutines_left": 0} and
+    clean = (not strays and fixed["stop"]["status"] == 0 and
+             fixed["stop"]["goroutines_left"] == 0 and
              fixed["after"]["goroutines"] <= fixed["before"]["goroutines"])
     stopped = wanted.keep or leaky["stop"]["status"] == 0
     good = judged["found"] == seeds and false == 0 and clean and stopped
     if wanted.json:
-        print(json.dumps({"seeded": seeds, "found": judged["found"], "false": false, "twin_clean": clean,
-                          "ok": good, "leaky": leaky, "fixed": fixed}, indent=1))
+        everything = {"seeded": seeds, "found": judged["found"], "false": false,
+                      "twin_clean": clean, "ok": good, "leaky": leaky, "fixed": fixed}
+        print(json.dumps(everything, indent=1))
         return 0 if good else 1
 
     print()
@@ -124,7 +133,8 @@ def demo(wanted: argparse.Namespace) -> int:
 
 def main() -> int:
     wanted = arguments()
-    # As Ctrl-C: the children are ended on the way out.
+    # Either ends the children on the way out, also where a shell started this with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         return demo(wanted)
@@ -132,7 +142,7 @@ def main() -> int:
         if not wanted.json:
             show.live_end()
         print(f"demo: {e}", file=sys.stderr)
-        return SKIPPED if wanted.skip_without_wrk and str(e).startswith("wrk, which") else 1
+        return SKIPPED if wanted.skip_without_wrk and load.WRK is None else 1
     except KeyboardInterrupt:
         print("\ndemo: interrupted; the services are stopped", file=sys.stderr)
         return 130

@@ -9,33 +9,34 @@ import time
 from twin import Failed, Twin
 
 CONNECTIONS = 32
+WRK = shutil.which("wrk")
 
 
-def find_wrk() -> str:
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise Failed("wrk, which makes the load, is not installed; install it with: apt-get install wrk")
-    return wrk
+def need_wrk() -> None:
+    if WRK is None:
+        raise Failed("wrk, which makes the load, is not installed: apt-get install wrk")
 
 
 def drive(twin: Twin, seconds: int, watch) -> dict:
-    """Runs wrk; calls watch(seconds so far, stats, requests a second, more goroutines a second) twice a second."""
-    command = [find_wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s",
+    """Runs wrk; calls watch(seconds, stats, requests/s, new goroutines/s) meanwhile."""
+    command = [WRK, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s",
                pathlib.Path(__file__).with_name("load.lua"), twin.url]
     wrk = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            process_group=0)
     try:
         begun = time.monotonic()
         before, at = twin.stats(), begun
-        busy = before
+        busy, first = before, None
         while wrk.poll() is None:
             time.sleep(0.5)
             if twin.process.poll() is not None:
                 raise Failed(f"{twin.name} ended under load: {twin.last_words()}")
             now, clock = twin.stats(), time.monotonic()
             passed = clock - at
+            # The goroutines of the connections came with the load, so growth is counted from here on.
+            first = first or (now["goroutines"], clock - passed / 2)
             watch(clock - begun, now, (now["requests"] - before["requests"]) / passed,
-                  (now["goroutines"] - before["goroutines"]) / passed)
+                  (now["goroutines"] - first[0]) / (clock - first[1]))
             before, at = now, clock
             if wrk.poll() is None:
                 busy = now
@@ -47,7 +48,8 @@ def drive(twin: Twin, seconds: int, watch) -> dict:
         wrk.stdout.close()
     line = next((l for l in text.splitlines() if l.startswith("JSON ")), None)
     if line is None:
-        raise Failed(f"wrk ended without results (exit status {wrk.returncode}): {text.strip()[-300:]}")
+        raise Failed(f"wrk ended without results (exit status {wrk.returncode}): "
+                     f"{text.strip()[-300:]}")
     result = json.loads(line[5:])
     if result["requests"] == 0:
         raise Failed(f"{twin.name} answered nothing in {seconds} s: {twin.last_words()}")

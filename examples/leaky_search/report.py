@@ -19,17 +19,26 @@ def place(p: dict) -> str:
     return f"{file[at:] if at >= 0 else file}:{p['line']}"
 
 
-def matches(leak: dict, seed: dict) -> bool:
-    """The cause must be the seeded one, and the place where it waits or was started in the seeded file."""
-    files = {pathlib.PurePath(leak[p]["file"]).name for p in ("blocked", "created")}
-    return leak["cause"] in seed["cause"] and seed["file"] in files
+def is_in(group: dict, file: str) -> bool:
+    """Whether the goroutines wait in the file or were started there."""
+    return file in {pathlib.PurePath(group[p]["file"]).name for p in ("blocked", "created")}
 
 
 def judge(report: dict) -> dict:
-    """Puts each group of goroutines under the seeded leak that it shows, and what is left under false."""
+    """Puts each group of goroutines under the seeded leak that it shows, the others under false.
+
+    A seeded leak is found when goroutines of its file are stuck for the seeded cause.
+    """
     found, used = [], set()
     for seed in seeds():
-        groups = [g for i, g in enumerate(report["leaks"]) if matches(g, seed) and not used.add(i)]
+        here = [i for i, group in enumerate(report["leaks"]) if is_in(group, seed["file"])]
+        # One knot may hold several goroutines, each for a cause of its own: the seeded one first.
+        groups = [report["leaks"][i] for i in here]
+        groups.sort(key=lambda g: g["cause"] not in seed["cause"])
+        if groups and groups[0]["cause"] in seed["cause"]:
+            used.update(here)
+        else:
+            groups = []
         found.append({**seed, "goroutines": sum(g["count"] for g in groups), "groups": groups})
     return {"seeds": found, "found": sum(bool(s["groups"]) for s in found),
             "false": [g for i, g in enumerate(report["leaks"]) if i not in used]}

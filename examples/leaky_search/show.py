@@ -27,9 +27,10 @@ def megabytes(n: float) -> str:
 
 
 def live(seconds: float, stats: dict, rate: float, growth: float) -> None:
-    """One line, rewritten in place on a terminal. `growth` is goroutines a second."""
-    grows = f"{growth:+,.0f}/s" if abs(growth) >= 10 else "steady"
-    line = (f"{seconds:6.1f} s {number(rate):>9} requests/s {number(stats['requests']):>11} requests "
+    """One line, rewritten in place on a terminal. `growth` is goroutines a second since the start."""
+    grows = f"growing by {number(growth)}/s" if growth >= 25 else "not growing"
+    line = (f"{seconds:6.1f} s {number(rate):>9} requests/s "
+            f"{number(stats['requests']):>11} requests "
             f"{number(stats['goroutines']):>8} goroutines, {grows}")
     if TERMINAL:
         print(f"\r{line[:width() - 1]}\033[K", end="", flush=True)
@@ -45,12 +46,9 @@ def live_end() -> None:
 def field(name: str, text: str) -> None:
     """A named line under a leak, wrapped under its own beginning."""
     if text:
-        print(textwrap.fill(text, width(), initial_indent=f"     {name:<9}", subsequent_indent=" " * 14,
-                            break_long_words=False, break_on_hyphens=False))
-
-
-def sentence(group: dict) -> str:
-    return f"{group['cause']}: {group['explanation']}"
+        print(textwrap.fill(text, width(), initial_indent=f"     {name:<10}",
+                            subsequent_indent=" " * 15, break_long_words=False,
+                            break_on_hyphens=False))
 
 
 def places(group: dict) -> list:
@@ -59,7 +57,8 @@ def places(group: dict) -> list:
     named = [("blocked", group["blocked"], blocked)]
     if culprit and culprit != blocked:
         named.append(("because", group["culprit"], culprit))
-    return [(name, f"{at}  {p['function']}" if p["function"] else at) for name, p, at in named]
+    return [(name, f"{at}  {p['function']}" if p["function"] not in ("", "operator()") else at)
+            for name, p, at in named]
 
 
 def leak(position: int, seed: dict) -> None:
@@ -69,10 +68,9 @@ def leak(position: int, seed: dict) -> None:
     if not groups:
         print(f"{head}: NOT FOUND ({'/'.join(seed['cause'])} in leaky/{seed['file']})\n")
         return
-    grades = " and ".join(sorted({g["grade"] for g in groups}))
     waits = " and ".join(sorted({g["waits_for"] for g in groups}))
     n = seed["goroutines"]
-    print(f"{head}: {number(n)} {'goroutine' if n == 1 else 'goroutines'} in {waits}, {bold(grades)}")
+    print(f"{head}: {number(n)} goroutine{'' if n == 1 else 's'} in {waits}")
     said = set()
 
     def once(name: str, text: str) -> None:
@@ -81,9 +79,12 @@ def leak(position: int, seed: dict) -> None:
             field(name, text)
 
     for g in groups:
-        once("grade", f"{g['grade']}: {g['evidence']}")
+        once(g["grade"], g["evidence"])
+    said_causes = set()
     for g in groups:
-        once("cause", sentence(g))
+        if g["cause"] not in said_causes:
+            said_causes.add(g["cause"])
+            once(f"cause {g['cause']}", g["explanation"])
     for g in groups:
         for name, where in places(g):
             once(name, where)
@@ -94,9 +95,10 @@ def leak(position: int, seed: dict) -> None:
 
 
 def stray(group: dict) -> None:
-    print(f"  !  {bold('not seeded')}: {number(group['count'])} in {group['waits_for']}, {group['grade']}")
-    field("grade", group["evidence"])
-    field("cause", sentence(group))
+    print(f"  !  {bold('not seeded')}: "
+          f"{number(group['count'])} goroutines in {group['waits_for']}")
+    field(group["grade"], group["evidence"])
+    field(f"cause {group['cause']}", group["explanation"])
     for name, where in places(group):
         field(name, where)
     print()

@@ -51,14 +51,16 @@ class Twin:
         """The end of its stderr, and how it ended."""
         try:
             status = self.process.wait(timeout=2)
-            ended = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+            ended = (f"killed by {signal.Signals(-status).name}" if status < 0 else
+                     f"exit status {status}")
         except subprocess.TimeoutExpired:
             ended = "it still runs but does not answer"
         self.log.seek(0)
         lines = self.log.read().strip().splitlines()
         # A dump begins with what happened; a log ends with it.
         shown = lines if len(lines) <= 12 else lines[:8] + ["..."] + lines[-3:]
-        return ended + ("; its last words:\n  " + "\n  ".join(shown) if lines else ", without a word")
+        words = "; its last words:\n  " + "\n  ".join(shown) if lines else ", without a word"
+        return ended + words
 
     def get(self, path: str, timeout: float = 60) -> bytes:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -67,11 +69,13 @@ class Twin:
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException) as e:
-            raise Failed(f"{self.name} did not answer GET {path} ({e}): {self.last_words()}") from e
+            raise Failed(f"{self.name} did not answer GET {path} ({e}): "
+                         f"{self.last_words()}") from e
         finally:
             connection.close()
         if answer.status != 200:
-            raise Failed(f"{self.name} answered GET {path} with {answer.status}: {body.decode()[:200]}")
+            raise Failed(f"{self.name} answered GET {path} with {answer.status}: "
+                         f"{body.decode()[:200]}")
         return body
 
     def stats(self) -> dict:
@@ -82,18 +86,18 @@ class Twin:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) << 10
 
-    def settle(self, limit: float = 8) -> dict:
-        """Waits until the number of goroutines has not changed for 1.2 s: late answers have come, and what waits now
-        has waited long enough to be looked at."""
+    def settle(self, rest: float = 1.2, limit: float = 8) -> dict:
+        """Waits until the number of goroutines has not changed for a while: late answers have
+        come, and after 1.2 s what waits has waited long enough to be looked at."""
         end = time.monotonic() + limit
-        last, same = None, 0
+        last, since = None, time.monotonic()
         while True:
             now = self.stats()
-            same = same + 1 if last and now["goroutines"] == last["goroutines"] else 0
-            if same >= 12 or time.monotonic() > end:
+            if last is None or now["goroutines"] != last:
+                last, since = now["goroutines"], time.monotonic()
+            if time.monotonic() > min(since + rest, end):
                 return now
-            last = now
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def stop(self) -> dict:
         """Ends it as an operator would."""
@@ -102,7 +106,8 @@ class Twin:
         try:
             text, _ = self.process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
-            raise Failed(f"{self.name} did not end within 20 s of SIGTERM: {self.last_words()}") from None
+            raise Failed(f"{self.name} did not end within 20 s of SIGTERM: "
+                         f"{self.last_words()}") from None
         left = re.search(r"stopped: (\d+) goroutines left", text)
         if not left:
             raise Failed(f"{self.name} did not stop in order: {self.last_words()}")

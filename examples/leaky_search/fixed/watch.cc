@@ -16,8 +16,8 @@ std::atomic<int> readers{0};
 int watch(const std::string&) {
   auto [ctx, cancel] = taut::with_cancel(taut::background());
   readers.fetch_add(1);
-  taut::go([visit = ctx] {
-    visit.wait();  // until the reader has gone
+  taut::go([gone = ctx.done()] {
+    gone.recv();  // until the reader is answered
     readers.fetch_sub(1);
   });
   // cancel ends the visit when it dies.

@@ -34,8 +34,8 @@ void number(trail& t, const taut::send_chan<std::string>& lines, const std::stri
 void audit(const std::string& line) {
   auto t = std::make_shared<trail>();
   auto [in, out] = taut::make_chan<std::string>(0);
-  taut::go([=, lines = std::move(in)] { number(*t, lines, line); });
   taut::go([=, lines = std::move(out)] { print(*t, lines); });
+  taut::go([=, lines = std::move(in)] { number(*t, lines, line); });
 }
 
 }  // namespace search
