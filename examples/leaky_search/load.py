@@ -25,21 +25,20 @@ def drive(twin: Twin, seconds: int, watch) -> dict:
                            process_group=0)
     try:
         begun = time.monotonic()
-        before, at = twin.stats(), begun
-        busy, first = before, None
+        busy, at, first = twin.stats(), begun, None
         while wrk.poll() is None:
             time.sleep(0.5)
             if twin.process.poll() is not None:
                 raise Failed(f"{twin.name} ended under load: {twin.last_words()}")
             now, clock = twin.stats(), time.monotonic()
-            passed = clock - at
-            # The goroutines of the connections came with the load, so growth is counted from here on.
-            first = first or (now["goroutines"], clock - passed / 2)
-            watch(clock - begun, now, (now["requests"] - before["requests"]) / passed,
-                  (now["goroutines"] - first[0]) / (clock - first[1]))
-            before, at = now, clock
-            if wrk.poll() is None:
-                busy = now
+            if wrk.poll() is not None:
+                break
+            # The goroutines of the connections came with the load: growth is counted from here.
+            first = first or (now["goroutines"], clock)
+            age = clock - first[1]
+            watch(clock - begun, now, (now["requests"] - busy["requests"]) / (clock - at),
+                  (now["goroutines"] - first[0]) / age if age else None)
+            busy, at = now, clock
         text = wrk.stdout.read()
     finally:
         if wrk.poll() is None:

@@ -26,12 +26,14 @@ def megabytes(n: float) -> str:
     return f"{n / (1 << 20):,.1f} MB"
 
 
-def live(seconds: float, stats: dict, rate: float, growth: float) -> None:
-    """One line, rewritten in place on a terminal. `growth` is goroutines a second since the start."""
-    grows = f"growing by {number(growth)}/s" if growth >= 25 else "not growing"
-    line = (f"{seconds:6.1f} s {number(rate):>9} requests/s "
-            f"{number(stats['requests']):>11} requests "
-            f"{number(stats['goroutines']):>8} goroutines, {grows}")
+def live(seconds: float, stats: dict, rate: float, growth) -> None:
+    """One line, rewritten in place on a terminal. `growth`: goroutines a second, if known yet."""
+    grows = ""
+    if growth is not None:
+        grows = f", +{number(growth)}/s" if growth >= 25 else ", steady"
+    line = (f"{seconds:6.1f} s {number(rate):>8} requests/s "
+            f"{number(stats['requests']):>9} requests "
+            f"{number(stats['goroutines']):>7} goroutines{grows}")
     if TERMINAL:
         print(f"\r{line[:width() - 1]}\033[K", end="", flush=True)
     else:
