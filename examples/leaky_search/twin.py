@@ -19,6 +19,7 @@ class Twin:
 
     def __init__(self, program: pathlib.Path, port: int):
         self.name = program.name
+        self.log_copy = program.with_suffix(".log")
         if not program.exists():
             raise Failed(f"{program} is missing; ./dev demo builds it.")
         self.log = tempfile.TemporaryFile(mode="w+")
@@ -56,10 +57,16 @@ class Twin:
         except subprocess.TimeoutExpired:
             ended = "it still runs but does not answer"
         self.log.seek(0)
-        lines = self.log.read().strip().splitlines()
+        text = self.log.read()
+        lines = text.strip().splitlines()
         # A dump begins with what happened; a log ends with it.
         shown = lines if len(lines) <= 12 else lines[:8] + ["..."] + lines[-3:]
-        words = "; its last words:\n  " + "\n  ".join(shown) if lines else ", without a word"
+        if not lines:
+            return ended + ", without a word"
+        words = "; its last words:\n  " + "\n  ".join(shown)
+        if len(shown) < len(lines):
+            self.log_copy.write_text(text)
+            words += f"\nall of them: {self.log_copy}"
         return ended + words
 
     def get(self, path: str, timeout: float = 60) -> bytes:
@@ -106,6 +113,7 @@ class Twin:
         try:
             text, _ = self.process.communicate(timeout=20)
         except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)  # makes it write its goroutines and end
             raise Failed(f"{self.name} did not end within 20 s of SIGTERM: "
                          f"{self.last_words()}") from None
         left = re.search(r"stopped: (\d+) goroutines left", text)
