@@ -10,7 +10,8 @@
 //
 // A channel is a shared handle: copies name the same channel, and every call on one may come from any goroutine or thread at
 // once (the handle object itself is not synchronised: give each goroutine its own copy). A default-made handle is nil: it blocks
-// for ever, as in Go. T must be nothrow move constructible. Waits are ended by the goroutine's bound context, which throws
+// for ever, as in Go. T must be nothrow move constructible; its moves and destructor may run while the
+// channel is locked, so they must not use taut themselves. Waits are ended by the goroutine's bound context, which throws
 // taut::canceled; the forms that take a context or a deadline return result<T> instead and never throw canceled.
 #pragma once
 

@@ -35,25 +35,31 @@ namespace rt {
 
 // Waiters in arrival order. Guarded by the channel's lock.
 struct wait_queue {
-  waiter* first = nullptr;
+  std::atomic<waiter*> first{nullptr};  // also peeked without the lock
   waiter* last = nullptr;
 
-  bool empty() const noexcept { return first == nullptr; }
+  waiter* head() const noexcept { return first.load(std::memory_order_relaxed); }  // MO-1
+  bool empty() const noexcept { return head() == nullptr; }
   void append(waiter& w) noexcept {
     w.next = nullptr;
     w.previous = last;
     w.queue = this;
-    (last != nullptr ? last->next : first) = &w;
+    set_next(last, &w);
     last = &w;
   }
   void unlink(waiter& w) noexcept {
-    (w.previous != nullptr ? w.previous->next : first) = w.next;
+    set_next(w.previous, w.next);
     (w.next != nullptr ? w.next->previous : last) = w.previous;
     w.queue = nullptr;
   }
+  // Forgets everybody, of an owner that is made anew.
+  void clear() noexcept {
+    first.store(nullptr, std::memory_order_relaxed);  // MO-1
+    last = nullptr;
+  }
   // The first whose wait nobody else ended; it is the caller's to wake.
   waiter* take_first() noexcept {
-    while (waiter* w = first) {
+    while (waiter* w = head()) {
       unlink(*w);
       if (take(*w)) {
         w->g->woken_by = w;
@@ -61,6 +67,15 @@ struct wait_queue {
       }
     }
     return nullptr;
+  }
+
+ private:
+  void set_next(waiter* of, waiter* w) noexcept {
+    if (of != nullptr) {
+      of->next = w;
+    } else {
+      first.store(w, std::memory_order_relaxed);  // MO-1: under the lock
+    }
   }
 };
 

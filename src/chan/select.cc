@@ -142,9 +142,16 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
                          const std::chrono::steady_clock::time_point* deadline,
                          site where) TAUT_LOCK_CROSSES_SWITCH {
   const std::uint8_t mask = interrupts_for(g, deadline != nullptr ? interrupt::deadline : 0);
+  std::unique_ptr<waiter*[]> many;
+  waiter* few[16];
+  waiter** of_case = few;
+  if (used > 16) {
+    many = std::make_unique<waiter*[]>(used);
+    of_case = many.get();
+  }
+  locked_channels channels(cases, order, used);  // whatever can throw comes before the locks
   waiter* waiters = take_waiters(used);
   if (waiters == nullptr && used > 0) throw std::bad_alloc();
-  locked_channels channels(cases, order, used);
   wait_deadline limit;
   begin_claimable(g, mask);
   if (deadline != nullptr) limit.arm(g, to_ns(*deadline));
@@ -167,13 +174,6 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
     give_waiters(waiters);
     if (s.sends && o == outcome::closed) throw_send_on_closed();
     return order[i];
-  }
-  std::unique_ptr<waiter*[]> many;
-  waiter* few[16];
-  waiter** of_case = few;
-  if (used > 16) {
-    many = std::make_unique<waiter*[]>(used);
-    of_case = many.get();
   }
   waiter* w = waiters;
   for (std::size_t i = 0; i < used; ++i) {

@@ -197,8 +197,8 @@ poll_fd* open_poll_fd(int fd, fd_kind kind) noexcept {
     s.deadline.store(0);
     s.drained = false;
     s.streak = 0;
-    s.waiters = {};
-    s.turns = {};
+    s.waiters.clear();
+    s.turns.clear();
   }
   p->state.store(0);
   return p;

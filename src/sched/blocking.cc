@@ -8,12 +8,15 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
+// A call that parks after all (it uses taut itself) comes back to this worker: the pin, and the books, hold until the end.
 blocking_section::blocking_section() noexcept : worker_(current_worker()) {
   if (worker_ == nullptr || worker_->current == nullptr) {
     worker_ = nullptr;
     return;
   }
-  worker_->current->set_state(goroutine_state::blocking);
+  goroutine* g = worker_->current;
+  ++g->pins;
+  g->set_state(goroutine_state::blocking);
   worker_->runtime->in_blocking.fetch_add(1);
   worker_->runtime->begin_blocked(worker_);
 }
@@ -22,7 +25,9 @@ blocking_section::~blocking_section() {
   if (worker_ == nullptr) return;
   worker_->runtime->end_blocked(worker_);
   worker_->runtime->in_blocking.fetch_sub(1);
-  worker_->current->set_state(goroutine_state::running);
+  goroutine* g = worker_->current;
+  --g->pins;
+  g->set_state(goroutine_state::running);
 }
 
 }  // namespace rt

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How many CPUs this process may use: the affinity mask, bounded by the cgroup v2 quota of every level above it.
+#include "sched/cpus.h"
+
 #include <sched.h>
 
 #include <algorithm>
@@ -43,20 +45,23 @@ std::string own_group() {
 
 }  // namespace
 
+int rt::cpus_of_cgroup(const std::string& root, std::string group) {
+  int quota = 0;
+  for (;;) {
+    const int here = quota_of(root + group);
+    if (here > 0) quota = quota == 0 ? here : std::min(quota, here);
+    const std::size_t slash = group.rfind('/');
+    if (group.empty() || slash == std::string::npos) return quota;
+    group.resize(slash);
+  }
+}
+
 int usable_cpus() noexcept {
   cpu_set_t set;
   CPU_ZERO(&set);
   int cpus = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
   cpus = std::max(cpus, 1);
-  int quota = 0;
-  std::string group = own_group();
-  for (;;) {
-    const int here = quota_of("/sys/fs/cgroup" + group);
-    if (here > 0) quota = quota == 0 ? here : std::min(quota, here);
-    const std::size_t slash = group.rfind('/');
-    if (group.empty() || slash == std::string::npos) break;
-    group.resize(slash);
-  }
+  const int quota = rt::cpus_of_cgroup("/sys/fs/cgroup", own_group());
   // As Go: never below two by quota alone, or one blocked goroutine's worth of time stops all.
   if (quota > 0) cpus = std::min(cpus, std::max(quota, 2));
   return cpus;

@@ -25,6 +25,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sched/park.h"
 #include "sched/place.h"
 #include "sched/poller.h"
 #include "sched/process.h"
@@ -108,6 +109,11 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   report_stall(r, w, w->seen_since, t, blocked);
   // A schedule that is to replay must not depend on how fast the machine is.
   if (!blocked && (r.wanted.virtual_time || r.wanted.perturb_seed != 0)) return;
+  // What waits behind a hog may be unable to move elsewhere; at its next operation on a channel or a lock the hog steps back.
+  if (!blocked) {
+    w->should_yield.store(true);
+    choice_points_on.store(true);
+  }
   if (!w->compensated && !w->blocked.load()) {
     w->compensated = true;
     r.begin_blocked(w);
@@ -155,6 +161,11 @@ void ask_about_deadlock(runtime_state& r) noexcept {
   if (all_asleep(r) && r.dispatches() == before) die_of_deadlock(r);
 }
 
+bool io_waits() noexcept {
+  poller* p = the_poller.load();
+  return p != nullptr && p->waiting() > 0;
+}
+
 // Goroutines queued while a worker sleeps: a wake-up that a fence-free push missed.
 void repair_wakeups(runtime_state& r) noexcept {
   if (r.idle_count.load() > 0 && anything_queued(r)) r.wake_one();
@@ -177,6 +188,8 @@ void* monitor_main(void*) {
     } else if (!virtual_time()) {
       const std::int64_t next = r.earliest_timer();
       if (next != no_deadline) nap = std::clamp<std::int64_t>(next - t, ms / 20, nap);
+      // The worker that kept watch went to work, others sleep on: events must not wait for long.
+      if (r.sentry.load() == nullptr && r.idle_count.load() > 0 && io_waits()) nap = std::min(nap, ms);
     }
     r.monitor_note.reset();
     if (take_quit_request()) die_of_quit();
@@ -197,11 +210,19 @@ void* monitor_main(void*) {
       refresh_coarse_time(t);
       if (r.sentry.load() == nullptr) {
         r.run_timers(t);
-        // Nobody has looked at the descriptors for a while either.
-        if (poller* p = the_poller.load(); p != nullptr && p->waiting() > 0) p->wait(0);
+        // Nobody has looked at the descriptors for a while either; somebody who sleeps without watching may watch.
+        if (io_waits()) {
+          the_poller.load()->wait(0);
+          r.maybe_wake();
+        }
       }
     }
-    r.for_each_worker([&](worker* w) { look_at(r, w, t); });
+    bool wished = r.wanted.perturb_seed != 0;
+    r.for_each_worker([&](worker* w) {
+      look_at(r, w, t);
+      wished = wished || w->should_yield.load();
+    });
+    if (choice_points_on.load() != wished) choice_points_on.store(wished);
     repair_wakeups(r);
     if (t - last_trim > 1000 * ms) {
       last_trim = t;

@@ -217,13 +217,17 @@ std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept {
   return why == interrupt::deadline ? 0 : why;
 }
 
-bool choice_points_on = false;
+std::atomic<bool> choice_points_on{false};
 
 void choice_point_slow() noexcept {
   worker* w = current_worker();
   if (w == nullptr || w->current == nullptr || w->current->steady != 0) return;
-  // One operation in four switches: enough to separate any two, rare enough to make progress.
-  if (w->rng.below(4) == 0) yield_goroutine(w);
+  if (w->should_yield.exchange(false)) {
+    yield_goroutine(w);
+    return;
+  }
+  // A test's schedule: one operation in four switches, enough to separate any two, rare enough to make progress.
+  if (w->runtime->wanted.perturb_seed != 0 && w->rng.below(4) == 0) yield_goroutine(w);
 }
 
 }  // namespace rt

@@ -3,6 +3,9 @@
 //
 //   plain wait      hold the object's lock; link current's waiter; park(info, release, &lock); afterwards: who woke it has done the operation.
 //   claimable wait  begin_claimable(g, mask); register with the wakers; park; end_claimable(g): 0, or the interrupt that ended it.
+//
+// Memory order
+//   MO-1  relaxed: a wish that may be seen a little later.
 #pragma once
 
 #include <cstdint>
@@ -73,11 +76,12 @@ class wait_deadline {
 // Blocks until the deadline (scheduler's clock). Returns 0, or the interrupt that ended it early.
 std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept;
 
-// A synchronisation operation is about to begin: a place where a test's schedule may switch. Free when no test asks.
+// A synchronisation operation is about to begin: a place where a test's schedule may switch, and where a goroutine that has kept its worker too long gives it
+// up. Costs a load and a branch while neither is wanted.
 void choice_point_slow() noexcept;
-extern bool choice_points_on;
+extern std::atomic<bool> choice_points_on;
 TAUT_ALWAYS_INLINE void choice_point() noexcept {
-  if (TAUT_UNLIKELY(choice_points_on)) choice_point_slow();
+  if (TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed))) choice_point_slow();  // MO-1
 }
 
 // While it lives, choice points of the calling goroutine do not switch: somebody else's callback is on its stack, whose caller counts on its thread.

@@ -85,6 +85,7 @@ worker* make_worker(runtime_state& r, int index) noexcept {
   w->due_look = 0;
   w->compensated = false;
   w->blocked.store(false);
+  w->should_yield.store(false);
   return w;
 }
 
@@ -131,7 +132,7 @@ void start_locked(const options& wanted) {
   r.worker_count.store(0);
   set_virtual_time(wanted.virtual_time);
   refresh_coarse_time(now());
-  choice_points_on = r.wanted.perturb_seed != 0;
+  choice_points_on.store(r.wanted.perturb_seed != 0);
   install_overflow_handler();
   prepare_diagnosis();
   install_process_hooks(wanted);
@@ -210,7 +211,7 @@ std::size_t stop() {
   const std::size_t left = num_goroutine();
   abandon_goroutines(r);
   r.running.store(false);
-  choice_points_on = false;
+  choice_points_on.store(false);
   set_virtual_time(false);
   return left;
 }

@@ -70,6 +70,7 @@ struct alignas(128) worker {
   std::atomic<std::uint32_t> tick{0};              // dispatches
   std::atomic<worker_state> state{worker_state::unborn};
   std::atomic<bool> blocked{false};                // inside blocking(), or found stuck: others may take everything
+  std::atomic<bool> should_yield{false};           // its goroutine hogs it: give it up at the next choice point
   std::atomic<std::uint64_t> created{0}, ended{0}; // goroutines
   std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
   std::atomic<goroutine*> shown{nullptr};          // `current`, for the watching thread and dumps
