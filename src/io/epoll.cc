@@ -100,10 +100,12 @@ class epoll_poller final : public poller {
   int descriptor() const noexcept { return epoll_; }
 
  private:
+  // Emptied before the flag falls: the other way round, a wake between the two would leave the flag up with nothing to read, and no later one would write. One that
+  // comes in between now finds a wait that is returning, and the exchange makes what it announced visible to that thread's next look.
   void drain() noexcept {
-    wake_pending_.store(false);
     std::uint64_t count;
     sys::read(wake_up_, &count, sizeof count);
+    wake_pending_.exchange(false);
   }
   int epoll_ = -1;
   int wake_up_ = -1;
