@@ -204,6 +204,8 @@ void last_one_moves_time(runtime_state& r) noexcept {
 void sleep(runtime_state& r, worker* w) noexcept {
   w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
   if (!enter_idle(r, w)) {
+    // A spare worker is woken for what only it can run; what came just before it was one woke nobody.
+    if (w->inbox.load() != nullptr) r.wake(w);
     last_one_moves_time(r);
     clear_vector_registers();
     if (!r.stopping.load()) w->park_note.sleep();
