@@ -24,6 +24,7 @@ TAUT_ALWAYS_INLINE void bump(std::atomic<T>& c) noexcept {
 
 TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
   if (TAUT_UNLIKELY(inbox.load(std::memory_order_relaxed) != nullptr)) drain_inbox();  // MO-1
+  const std::uint32_t due_before = due_look, turn_before = fresh_turn;
   for (;;) {
     goroutine* g = nullptr;
     if (TAUT_UNLIKELY(due_look-- == 0)) {
@@ -47,7 +48,13 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
         if (g == nullptr) g = woken.pop();
       }
     }
-    if (g == nullptr || TAUT_LIKELY(accept(g))) return g;
+    if (g == nullptr) {
+      // A look that finds nothing does not count: a schedule that is to replay must not depend on how often an idle worker looked.
+      due_look = due_before;
+      fresh_turn = turn_before;
+      return nullptr;
+    }
+    if (TAUT_LIKELY(accept(g))) return g;
   }
 }
 

@@ -47,6 +47,7 @@ goroutine* steal_from(worker* w, worker* victim, bool take_its_next) noexcept {
 
 goroutine* steal(runtime_state& r, worker* w, bool take_next) noexcept {
   const int n = r.worker_count.load();
+  if (n <= 1) return nullptr;  // and draws nothing: how often it looks depends on time, what it draws later must not
   const auto start = w->rng.below(static_cast<std::uint32_t>(n));
   for (int i = 0; i < n; ++i) {
     worker* victim = r.workers[(start + static_cast<std::uint32_t>(i)) % static_cast<std::uint32_t>(n)].load();
@@ -68,7 +69,11 @@ bool work_somewhere(runtime_state& r, worker* w) noexcept {
 
 goroutine* look_everywhere(runtime_state& r, worker* w, bool take_next) noexcept {
   if (goroutine* g = w->next_local()) return g;
-  if (goroutine* g = r.take_injected(w, run_queue::capacity / 2); g != nullptr && w->accept(g)) return g;
+  if (goroutine* g = r.take_injected(w, run_queue::capacity / 2); g != nullptr && w->accept(g)) {
+    // Found right after look_around() looked in vain: the same as if that had found it.
+    if (w->due_look == 0) w->due_look = 64;
+    return g;
+  }
   return steal(r, w, take_next);
 }
 

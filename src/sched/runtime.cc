@@ -83,6 +83,9 @@ worker* make_worker(runtime_state& r, int index) noexcept {
                                              : static_cast<std::uint64_t>(real_now()) + static_cast<std::uint64_t>(index) * 7919);
   w->state.store(worker_state::running);
   w->due_look = 0;
+  w->fresh_turn = 0;
+  w->oldest_taken = 0;
+  w->last_report = 0;
   w->compensated = false;
   w->blocked.store(false);
   w->should_yield.store(false);

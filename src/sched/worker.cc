@@ -97,8 +97,10 @@ goroutine* worker::look_around() noexcept {
   if (goroutine* g = runtime->take_injected(this, 1)) return g;
   // The youngest run first, which keeps trees of goroutines narrow; the oldest gets its turn by time.
   if (const std::int64_t t = coarse_now(); t - oldest_taken > fresh_patience) {
-    oldest_taken = t;
-    if (goroutine* g = fresh.steal()) return g;
+    if (goroutine* g = fresh.steal()) {
+      oldest_taken = t;
+      return g;
+    }
   }
   return woken.pop();
 }
