@@ -237,6 +237,7 @@ void* monitor_main(void*) {
 void runtime_state::begin_blocked(worker* w) noexcept {
   w->blocked.store(true);
   able.fetch_sub(1);
+  if (TAUT_UNLIKELY(wanted.force_migrate)) release_inbox(w);
   if (anything_queued(*this)) {
     if (idle_count.load() > 0) {
       wake_one();

@@ -89,9 +89,7 @@ void make_runnable(goroutine* g) noexcept {
   worker* w = current_worker();
   g->set_state(goroutine_state::runnable);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
-    const int n = r.target;
-    const int at = w == nullptr ? 0 : w->index + 1 + (n > 1 ? static_cast<int>(w->rng.below(n - 1)) : 0);
-    r.workers[at % n].load()->push_inbox(g);
+    r.migrate(g, w);
     return;
   }
   worker* home = g->home;

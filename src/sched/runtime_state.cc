@@ -62,6 +62,31 @@ goroutine* runtime_state::take_injected(worker* w, int most) noexcept {
   return nullptr;
 }
 
+void runtime_state::release_inbox(worker* w) noexcept {
+  goroutine* first = w->inbox.exchange(nullptr);
+  if (first == nullptr) return;
+  goroutine* last = first;
+  int n = 1;
+  for (; last->next != nullptr; last = last->next) ++n;
+  inject(first, last, n);
+}
+
+// Not to one that is blocked: what may run elsewhere must not wait for its call to end. One that blocks meanwhile either finds
+// g in its inbox (begin_blocked) or is seen blocked by the second look.
+void runtime_state::migrate(goroutine* g, worker* from) noexcept {
+  const auto n = static_cast<std::uint32_t>(target);
+  std::uint32_t at = 0;
+  if (from != nullptr) at = static_cast<std::uint32_t>(from->index) + 1 + (n > 1 ? from->rng.below(n - 1) : 0);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    worker* to = workers[(at + i) % n].load();
+    if ((to == from && n > 1) || to->blocked.load()) continue;
+    to->push_inbox(g);
+    if (to->blocked.load()) release_inbox(to);
+    return;
+  }
+  inject(g, g, 1);
+}
+
 void runtime_state::wake_one() noexcept {
   int none = 0;
   if (!spinning.compare_exchange_strong(none, 1)) return;

@@ -94,6 +94,10 @@ struct runtime_state {
   // A worker stopped being able to work (blocked), or is again. See monitor.cc.
   void begin_blocked(worker* w) noexcept;
   void end_blocked(worker* w) noexcept;
+  // For options::force_migrate: makes g, which may move, run on another worker than `from` (null: a foreign thread).
+  void migrate(goroutine* g, worker* from) noexcept;
+  // Puts what waits in the inbox of a blocked worker where others find it.
+  void release_inbox(worker* w) noexcept;
   // Adds a worker: a spare one, or a new thread. False at the limit or without threads.
   bool add_worker() noexcept;
 

@@ -126,8 +126,7 @@ void yield_goroutine(worker* w) noexcept {
         runtime_state& r = *here->runtime;
         announce_handoff(left);
         if (TAUT_UNLIKELY(r.wanted.force_migrate) && left->may_move() && r.target > 1) {
-          const int at = here->index + 1 + static_cast<int>(here->rng.below(static_cast<std::uint32_t>(r.target - 1)));
-          r.workers[at % r.target].load()->push_inbox(left);
+          r.migrate(left, here);
           return;
         }
         here->push(left);
