@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Beginning and end of the runtime and of goroutines; schedules that replay; a process that has nothing to do.
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "support/fixture.h"
+#include "taut/chan.h"
+#include "taut/mutex.h"
+#include "taut/select.h"
+#include "taut/time.h"
+#include "taut/wait_group.h"
+
+namespace taut::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(lifecycle, thirty_runtimes_one_after_the_other) {
+  constexpr int counts[] = {1, 4, 2, 7, 3};
+  chan<int> outlives(0);  // used by every runtime
+  for (int round = 0; round < 30; ++round) {
+    start({.workers = counts[round % 5], .force_migrate = round % 2 == 0});
+    EXPECT_EQ(workers(), counts[round % 5]);
+    const int parked = round % 7;
+    run([&] {
+      wait_group work;
+      std::atomic<int> sum{0};
+      for (int i = 0; i < 50; ++i) {
+        work.go([&, i] {
+          yield();
+          sum += i;
+        });
+      }
+      work.wait();
+      EXPECT_EQ(sum, 49 * 50 / 2);
+      go([=] { outlives.send(round); });
+      EXPECT_EQ(outlives.recv(), round);
+      chan<int> never(0);
+      for (int i = 0; i < parked; ++i) go([=] { never.recv(); });
+      until_waiting(rt::wait_reason::chan_receive, static_cast<std::size_t>(parked));
+    });
+    EXPECT_EQ(stop(), static_cast<std::size_t>(parked));
+    EXPECT_EQ(stop(), 0u);
+    EXPECT_EQ(num_goroutine(), 0u);
+  }
+}
+
+// Nobody runs what was abandoned, whoever would have woken it.
+TEST(lifecycle, a_late_wake_up_of_an_abandoned_goroutine_does_nothing) {
+  std::atomic<bool> ran{false};
+  wait_group gate;
+  gate.add(1);
+  start({.workers = 2});
+  run([&] {
+    go([&] {
+      gate.wait();
+      ran = true;
+    });
+    until_waiting(rt::wait_reason::wait_group_wait);
+  });
+  EXPECT_EQ(stop(), 1u);
+  start({.workers = 2});
+  run([&] {
+    gate.done();
+    let_others_run();
+    EXPECT_EQ(num_goroutine(), 1u);
+  });
+  EXPECT_EQ(stop(), 0u);
+  EXPECT_FALSE(ran);
+}
+
+RUNTIME_TEST(lifecycle, goexit_unwinds_through_every_frame) {
+  struct counter {
+    std::atomic<int>* n;
+    ~counter() {
+      yield();  // may park while it unwinds
+      ++*n;
+    }
+  };
+  struct deep {
+    static void down(std::atomic<int>& n, int depth) {
+      counter c{&n};
+      if (depth == 0) {
+        void (*volatile leave)() = goexit;
+        leave();
+        return;
+      }
+      try {
+        down(n, depth - 1);
+      } catch (...) {
+        yield();
+        throw;
+      }
+      ADD_FAILURE() << "went on";
+    }
+  };
+  std::atomic<int> unwound{0};
+  auto shared = std::make_shared<int>(1);
+  for (int i = 0; i < 20; ++i) go([&, shared] { deep::down(unwound, 20); });
+  until([] { return num_goroutine() == 1; });
+  EXPECT_EQ(unwound, 20 * 21);
+  EXPECT_EQ(shared.use_count(), 1);  // the closures are destroyed too
+}
+
+RUNTIME_THREAD_TEST(lifecycle, goexit_needs_a_goroutine) {
+  EXPECT_NE(panic_of([] { goexit(); }), "");
+}
+
+// Who did what in which order, in a program that uses all sorts of waits. One worker, so a plain vector holds it.
+std::vector<int> order_of(std::uint64_t seed) {
+  std::vector<int> order;
+  start({.workers = 1, .virtual_time = true, .perturb_seed = seed});
+  run([&] {
+    chan<int> c(2), d(0);
+    mutex m;
+    wait_group all;
+    for (int i = 0; i < 6; ++i) {
+      all.go([&, i] {
+        for (int k = 0; k < 8; ++k) {
+          {
+            std::scoped_lock hold(m);
+            order.push_back(i * 100 + k);
+          }
+          if (i % 3 == 2) sleep_for(std::chrono::microseconds(k * i));
+          select(send(c, i), send(d, i + 50));
+        }
+      });
+    }
+    all.go([&] {
+      for (int k = 0; k < 48; ++k) {
+        order.push_back(1000 + static_cast<int>(select(recv(c, [&](auto v) { order.push_back(2000 + *v); }),
+                                                       recv(d, [&](auto v) { order.push_back(3000 + *v); }))));
+        if (k % 10 == 0) sleep_for(1ms);
+      }
+    });
+    all.wait();
+  });
+  stop();
+  return order;
+}
+
+TEST(lifecycle, a_seed_replays_its_schedule) {
+  std::vector<std::vector<int>> orders;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    orders.push_back(order_of(seed));
+    for (int again = 0; again < 3; ++again) {
+      const std::vector<int> second = order_of(seed);
+      ASSERT_EQ(second, orders.back()) << "seed " << seed << ", differs at "
+                                       << std::mismatch(second.begin(), second.end(), orders.back().begin()).first -
+                                              second.begin();
+    }
+  }
+  std::size_t different = 0;
+  for (const auto& o : orders) different += o != orders.front();
+  EXPECT_GE(different, 6u);
+}
+
+double cpu_seconds() {
+  rusage u;
+  ::getrusage(RUSAGE_SELF, &u);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  return seconds(u.ru_utime) + seconds(u.ru_stime);
+}
+
+[[noreturn]] void be_idle() {
+  start({.workers = 2});
+  chan<int> never(0);
+  run([=] {
+    for (int i = 0; i < 1000; ++i) go([=] { never.recv(); });
+    until_waiting(rt::wait_reason::chan_receive, 1000);
+  });
+  const double before = cpu_seconds();
+  ::poll(nullptr, 0, 1000);  // what is measured, not a wait for something
+  const double used = cpu_seconds() - before;
+  std::fprintf(stderr, "used %.6f s\n", used);
+  ::_exit(used < 0.010 && num_goroutine() == 1000 ? 0 : 1);
+}
+
+TEST(lifecycle, an_idle_process_uses_no_cpu) {
+  EXPECT_EXIT(be_idle(), testing::ExitedWithCode(0), "used");
+}
+
+}  // namespace
+}  // namespace taut::test
