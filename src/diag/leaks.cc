@@ -155,8 +155,9 @@ leak_report find_leaks(const leak_options& wanted) {
     if (g.measured != 0) g.report.memory = g.report.memory / g.measured * g.report.count;
     report.leaks.push_back(std::move(g.report));
   }
-  std::stable_sort(report.leaks.begin(), report.leaks.end(), [](const leak& a, const leak& b) {
-    return a.grade != b.grade ? a.grade < b.grade : a.count > b.count;
+  std::sort(report.leaks.begin(), report.leaks.end(), [](const leak& a, const leak& b) {
+    if (a.grade != b.grade) return a.grade < b.grade;
+    return a.count != b.count ? a.count > b.count : a.longest > b.longest;
   });
   report.seconds = static_cast<double>(real_now() - began) / 1e9;
   return report;

@@ -110,11 +110,11 @@ result<listener> listen(std::string_view network, std::string_view address,
   if (!found) return found.error();
   // All interfaces: one IPv6 socket takes both. A name: IPv4 first, as in Go.
   const bool all = parts->host.empty();
-  std::stable_sort(found->begin(), found->end(),
-                   [&](const rt::socket_address& a, const rt::socket_address& b) {
-                     const int preferred = all ? AF_INET6 : AF_INET;
-                     return (a.family() == preferred) > (b.family() == preferred);
-                   });
+  const int preferred = all ? AF_INET6 : AF_INET;
+  auto next = found->begin();
+  for (auto at = found->begin(); at != found->end(); ++at) {
+    if (at->family() == preferred) std::rotate(next++, at, at + 1);
+  }
   int failed = -EINVAL;
   for (const rt::socket_address& at : *found) {
     failed = rt::open_listener(at, wanted, all && n == rt::network::tcp);
