@@ -78,7 +78,7 @@ proofs::proofs(const snapshot& before, const snapshot& now, const proof_options&
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) candidates_[i] = candidate(i);
   std::iota(by_object_.begin(), by_object_.end(), 0);
   auto is_into = [&](std::uint32_t r) { return now_.references[r].kind == reference_kind::into_stack; };
-  const auto middle = std::stable_partition(by_object_.begin(), by_object_.end(), [&](auto r) { return !is_into(r); });
+  const auto middle = std::partition(by_object_.begin(), by_object_.end(), [&](auto r) { return !is_into(r); });
   by_target_.assign(middle, by_object_.end());
   by_object_.erase(middle, by_object_.end());
   std::sort(by_object_.begin(), by_object_.end(),
