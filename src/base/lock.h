@@ -35,7 +35,8 @@ class TAUT_CAPABILITY("lock") lock {
   lock(const lock&) = delete;
   lock& operator=(const lock&) = delete;
 
-  void acquire() noexcept TAUT_ACQUIRE() {
+  // Inlined in every build: the race detector must see these operations in the code it instruments.
+  TAUT_ALWAYS_INLINE void acquire() noexcept TAUT_ACQUIRE() {
     check_order();
     if (TAUT_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) {  // MO-1
       acquire_slow();
@@ -43,7 +44,7 @@ class TAUT_CAPABILITY("lock") lock {
     }
     note_held(1);
   }
-  bool try_acquire() noexcept TAUT_TRY_ACQUIRE(true) {
+  TAUT_ALWAYS_INLINE bool try_acquire() noexcept TAUT_TRY_ACQUIRE(true) {
     if (word_.load(std::memory_order_relaxed) != 0 ||           // MO-3
         word_.exchange(1, std::memory_order_acquire) != 0) {  // MO-1
       return false;
@@ -51,7 +52,7 @@ class TAUT_CAPABILITY("lock") lock {
     note_held(1);
     return true;
   }
-  void release() noexcept TAUT_RELEASE() {
+  TAUT_ALWAYS_INLINE void release() noexcept TAUT_RELEASE() {
     note_held(-1);
     word_.store(0, std::memory_order_release);  // MO-2
   }
@@ -75,8 +76,8 @@ class TAUT_CAPABILITY("lock") lock {
 
 class TAUT_SCOPED_CAPABILITY hold {
  public:
-  explicit hold(lock& l) noexcept TAUT_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
-  ~hold() TAUT_RELEASE() { lock_.release(); }
+  TAUT_ALWAYS_INLINE explicit hold(lock& l) noexcept TAUT_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
+  TAUT_ALWAYS_INLINE ~hold() TAUT_RELEASE() { lock_.release(); }
   hold(const hold&) = delete;
   hold& operator=(const hold&) = delete;
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/random.h"
 #include "chan/chan_core.h"
 #include "sched/park.h"
 #include "sched/waiter_pool.h"
@@ -43,15 +42,6 @@ class index_array {
   std::unique_ptr<std::uint16_t[]> heap_;
 };
 
-std::uint32_t random_below(std::uint32_t n) noexcept {
-  worker* w = current_worker();
-  if (w != nullptr) return w->rng.below(n);
-  // A foreign thread: its clock and stack are random enough for fairness.
-  random r(static_cast<std::uint64_t>(real_now()) ^ reinterpret_cast<std::uintptr_t>(&w));
-  r.next();
-  return r.below(n);
-}
-
 // Fisher and Yates: every order of the cases with a channel is equally likely. Returns how many there are.
 std::size_t random_order(const select_case* cases, std::size_t n, index_array& order) noexcept {
   std::size_t used = 0;
@@ -81,49 +71,44 @@ bool looks_unready(const select_case& s) noexcept {
 
 [[noreturn]] void throw_send_on_closed() { throw panic("send on closed channel"); }
 
-// All channels of a select, each once, in address order.
+// The locks of all channels of a select, each once, in address order.
 class locked_channels {
  public:
-  locked_channels(select_case* cases, const index_array& used, std::size_t n) : cases_(cases), by_address_(n) {
-    auto less = [&](std::uint16_t a, std::uint16_t b) { return cases_[a].channel < cases_[b].channel; };
+  locked_channels(const select_case* cases, const index_array& used, std::size_t n) {
+    if (n > small) many_ = std::make_unique<lock*[]>(n);
+    lock** locks = many_ ? many_.get() : few_;
     // Insertion for a few; selects of more than a dozen cases are rare.
     for (std::size_t i = 0; i < n; ++i) {
+      lock* const moving = &cases[used[i]].channel->guard;
       std::size_t at = i;
-      const std::uint16_t moving = used[i];
-      if (n <= 12) {
-        for (; at > 0 && less(moving, by_address_[at - 1]); --at) by_address_[at] = by_address_[at - 1];
+      if (n <= small) {
+        for (; at > 0 && moving < locks[at - 1]; --at) locks[at] = locks[at - 1];
       }
-      by_address_[at] = moving;
+      locks[at] = moving;
     }
-    if (n > 12) std::sort(by_address_.begin(), by_address_.end(), less);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (count_ == 0 || channel(i) != channel(count_ - 1)) by_address_[count_++] = by_address_[i];
-    }
+    if (n > small) std::sort(locks, locks + n);
+    list_ = {locks, static_cast<std::size_t>(std::unique(locks, locks + n) - locks)};
   }
   void acquire() noexcept TAUT_LOCK_CROSSES_SWITCH {
-    for (std::size_t i = 0; i < count_; ++i) channel(i)->guard.acquire();
+    for (std::size_t i = 0; i < list_.count; ++i) list_.locks[i]->acquire();
   }
-  void announce_release() noexcept {
-    for (std::size_t i = 0; i < count_; ++i) channel(i)->guard.announce_release();
-  }
-  // All but `done`, which was released already. The parked goroutine, and this object with it, may be gone after the last release.
+  // All but the one of `done`, which was released already.
   void release(const chan_core* done = nullptr) noexcept TAUT_LOCK_CROSSES_SWITCH {
-    std::size_t left = count_;
-    if (done != nullptr && channel(0) == done) {
-      while (left-- > 1) channel(left)->guard.release();
-      return;
+    for (std::size_t left = list_.count; left-- > 0;) {
+      if (done == nullptr || list_.locks[left] != &done->guard) list_.locks[left]->release();
     }
-    while (left-- > 0) {
-      chan_core* c = channel(left);
-      if (c != done) c->guard.release();
-    }
+  }
+  // For a park whose commit is release_locks().
+  lock_list* leave_to_commit() noexcept {
+    for (std::size_t i = 0; i < list_.count; ++i) list_.locks[i]->announce_release();
+    return &list_;
   }
 
  private:
-  chan_core* channel(std::size_t i) const noexcept { return cases_[by_address_[i]].channel; }
-  select_case* cases_;
-  index_array by_address_;
-  std::size_t count_ = 0;
+  static constexpr std::size_t small = 12;
+  lock* few_[small];
+  std::unique_ptr<lock*[]> many_;
+  lock_list list_;
 };
 
 // Why the other channels of a select were left: evidence for the senders and receivers that still wait there.
@@ -195,10 +180,8 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
-    channels.announce_release();
-    park(
-        g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where},
-        [](void* all, goroutine*) noexcept { static_cast<locked_channels*>(all)->release(); }, &channels);
+    park(g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where}, release_locks,
+         channels.leave_to_commit());
   }
   limit.disarm();
   const std::uint8_t why = g->ended_by;

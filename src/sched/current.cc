@@ -52,6 +52,10 @@ TAUT_NOINLINE held_locks& current_held_locks() noexcept {
   return *h;
 }
 
+#if defined(TAUT_TSAN)
+worker* current_worker() noexcept { return static_cast<worker*>(thread_block()->worker); }
+#endif
+
 goroutine* current_goroutine_or_null() noexcept {
   worker* w = current_worker();
   return w == nullptr ? nullptr : w->current;

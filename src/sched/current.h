@@ -41,7 +41,12 @@ TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 }
 
 // The worker of this thread; nullptr in a foreign thread.
+#if defined(TAUT_TSAN)
+// Out of line in current.cc, which is not instrumented: a thread's block is read from every goroutine it runs.
+worker* current_worker() noexcept;
+#else
 TAUT_ALWAYS_INLINE worker* current_worker() noexcept { return static_cast<worker*>(thread_block()->worker); }
+#endif
 
 // The goroutine that calls; in a foreign thread its stand-in, made at first use.
 goroutine* current_goroutine() noexcept;

@@ -109,6 +109,20 @@ void make_runnable(goroutine* g) noexcept {
 
 void release_lock(void* l, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH { static_cast<lock*>(l)->release(); }
 
+void release_locks(void* list, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  auto* l = static_cast<lock_list*>(list);
+  lock* const* const first = l->locks;
+  for (std::size_t left = l->count; left-- > 0;) first[left]->release();
+}
+
+std::uint32_t random_below(std::uint32_t n) noexcept {
+  if (worker* w = current_worker()) return w->rng.below(n);
+  // A foreign thread: its clock and stack are random enough for fairness.
+  random r(static_cast<std::uint64_t>(real_now()) ^ reinterpret_cast<std::uintptr_t>(&n));
+  r.next();
+  return r.below(n);
+}
+
 void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept {
   claimable_commit both;
   if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own

@@ -8,6 +8,7 @@
 //   MO-1  relaxed: a wish that may be seen a little later.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/lock.h"
@@ -36,6 +37,14 @@ void ready(goroutine* g) noexcept;
 
 // Releases one rt::lock: the usual commit.
 void release_lock(void* lock, goroutine* left) noexcept;
+// Releases several, the last first. The list lies on the parked goroutine's stack and is not touched after the last release.
+struct lock_list {
+  lock* const* locks;
+  std::size_t count;
+};
+void release_locks(void* list, goroutine* left) noexcept;
+// Uniform in [0, n), from the worker's generator.
+std::uint32_t random_below(std::uint32_t n) noexcept;
 
 // --- Claimable waits.
 

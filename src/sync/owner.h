@@ -25,8 +25,10 @@ inline std::uint64_t owner_id(const goroutine* g) noexcept {
 }
 
 TAUT_ALWAYS_INLINE std::uint64_t current_owner() noexcept {
+#if !defined(TAUT_TSAN)  // a worker's fields are not for instrumented code
   worker* w = current_worker();
   if (TAUT_LIKELY(w != nullptr && w->current != nullptr)) return w->current->id.load(std::memory_order_relaxed);  // MO-1
+#endif
   return owner_id(current_goroutine());
 }
 
