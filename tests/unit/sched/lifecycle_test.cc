@@ -49,6 +49,7 @@ TEST(lifecycle, thirty_runtimes_one_after_the_other) {
       chan<int> never(0);
       for (int i = 0; i < parked; ++i) go([=] { never.recv(); });
       until_waiting(rt::wait_reason::chan_receive, static_cast<std::size_t>(parked));
+      until([&] { return num_goroutine() == static_cast<std::size_t>(parked) + 1; });
     });
     EXPECT_EQ(stop(), static_cast<std::size_t>(parked));
     EXPECT_EQ(stop(), 0u);

@@ -38,10 +38,11 @@ void note_report(const stall& s) {
   reports.push_back({s, {s.frames, s.frames + s.frame_count}});
 }
 
+// The first with frames: a thread that gets no CPU in time does not answer, and is asked again a second later.
 std::optional<report> first_report(std::uint64_t goroutine) {
   std::lock_guard hold(reports_guard);
   for (const report& r : reports) {
-    if (r.facts.goroutine == goroutine) return r;
+    if (r.facts.goroutine == goroutine && !r.frames.empty()) return r;
   }
   return {};
 }
