@@ -75,7 +75,9 @@ class limited_wait {
     if (limit.deadline != nullptr) deadline_.arm(g, to_ns(*limit.deadline));
   }
   std::uint8_t mask() const noexcept { return mask_; }
+  // The bound context ends these waits too; they say so instead of throwing.
   std::error_code error(std::uint8_t why) const noexcept {
+    if (why == interrupt::bound) return context_error(current_goroutine()->bound);
     return why == interrupt::context ? context_.error() : make_error_code(errc::deadline_exceeded);
   }
 
@@ -84,8 +86,7 @@ class limited_wait {
     std::uint8_t asked = 0;
     if (limit.context != nullptr) asked |= interrupt::context;
     if (limit.deadline != nullptr) asked |= interrupt::deadline;
-    // An explicit form never throws canceled.
-    const auto mask = static_cast<std::uint8_t>(interrupts_for(g, asked) & ~interrupt::bound);
+    const std::uint8_t mask = interrupts_for(g, asked);
     begin_claimable(g, mask);
     return mask;
   }

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "base/check.h"
+#include "base/handoff.h"
 #include "base/clock.h"
 #include "sched/current.h"
 #include "sched/runtime_state.h"
@@ -77,6 +78,7 @@ void timer_heap::insert(timer& t, std::int64_t deadline) noexcept {
 }
 
 void timer_heap::arm(timer& t, std::int64_t deadline) noexcept {
+  announce_handoff(&t);
   hold h(lock_);
   insert(t, deadline);
 }
@@ -94,6 +96,12 @@ bool timer_heap::retract(timer& t) noexcept {
 }
 
 bool timer_heap::disarm(timer& t) noexcept {
+  const bool stopped = wait_until_out(t);
+  accept_handoff(this);  // what its callback did happened before
+  return stopped;
+}
+
+bool timer_heap::wait_until_out(timer& t) noexcept {
   for (int i = 0;; ++i) {
     {
       hold h(lock_);
@@ -115,7 +123,9 @@ void timer_heap::fire_unlocked(timer* t, std::int64_t now) noexcept {
   firing mine{t, thread_block(), firing_};
   firing_ = &mine;
   lock_.release();
+  accept_handoff(t);
   t->fire(*t, now);
+  announce_handoff(this);
   lock_.acquire();
   firing** at = &firing_;
   while (*at != &mine) at = &(*at)->next;
@@ -135,7 +145,9 @@ int timer_heap::run_due(std::int64_t now) noexcept {
       fire_unlocked(t, now);
       continue;
     }
+    accept_handoff(t);
     const std::int64_t again = t->fire(*t, now);
+    announce_handoff(this);
     if (again != no_deadline) insert(*t, again);
   }
   return ran;

@@ -72,6 +72,7 @@ class timer_heap {
   };
   bool take_out(timer& t) noexcept TAUT_REQUIRES(lock_);
   void fire_unlocked(timer* t, std::int64_t now) noexcept TAUT_REQUIRES(lock_);
+  bool wait_until_out(timer& t) noexcept;
   void insert(timer& t, std::int64_t deadline) noexcept TAUT_REQUIRES(lock_);
   void place(std::size_t i, entry e) noexcept TAUT_REQUIRES(lock_);
   void sift_up(std::size_t i) noexcept TAUT_REQUIRES(lock_);
