@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "base/annotations.h"
+
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
@@ -66,7 +68,9 @@ tls_range measure_tls() noexcept {
   return r;
 }
 
-const std::uintptr_t* find_tls_pointer(const tls_range& range, const void* low, const void* high) noexcept {
+// Reads every word of a stack, dead slots and red zones too: nothing for a sanitizer to judge.
+TAUT_NO_SANITIZE const std::uintptr_t* find_tls_pointer(const tls_range& range, const void* low,
+                                                        const void* high) noexcept {
   const auto* at = static_cast<const std::uintptr_t*>(low);
   const auto* const end = static_cast<const std::uintptr_t*>(high);
   const std::uintptr_t from = range.low, size = range.size;

@@ -18,6 +18,7 @@
 // For a function that takes a lock and leaves it to the code after a switch, which the analysis cannot follow.
 #define TAUT_LOCK_CROSSES_SWITCH TAUT_ATTRIBUTE(no_thread_safety_analysis)
 
+#define TAUT_NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 #define TAUT_NOINLINE __attribute__((noinline))
 #define TAUT_ALWAYS_INLINE inline __attribute__((always_inline))
 #define TAUT_COLD __attribute__((cold, noinline))
