@@ -16,7 +16,6 @@
 #pragma once
 
 #include <cstddef>
-#include <iterator>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "taut/detail/chan_core.h"
 #include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
+#include "taut/detail/iterator.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
 #include "taut/result.h"

@@ -15,16 +15,14 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <shared_mutex>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "taut/detail/functional.h"
+#include "taut/detail/guards.h"
+#include "taut/detail/hash_table.h"
 #include "taut/export.h"
 #include "taut/runtime.h"
 #include "taut/shared_mutex.h"
@@ -42,29 +40,30 @@ class concurrent_map {
   concurrent_map() : mask_(shard_count() - 1), shards_(new shard[mask_ + 1]) {}
   concurrent_map(const concurrent_map&) = delete;
   concurrent_map& operator=(const concurrent_map&) = delete;
+  ~concurrent_map() { delete[] shards_; }
 
   // load() returns the value of a key, if there is one.
   std::optional<Value> load(const Key& key) const {
     shard& s = shard_of(key);
-    std::shared_lock hold(s.guard);
-    const auto i = s.entries.find(key);
-    return i == s.entries.end() ? std::nullopt : std::optional<Value>(i->second);
+    detail::shared_guard hold(s.guard);
+    const auto* e = s.entries.find(key);
+    return e == nullptr ? std::nullopt : std::optional<Value>(e->value);
   }
   // contains() says whether the key has a value.
   bool contains(const Key& key) const {
     shard& s = shard_of(key);
-    std::shared_lock hold(s.guard);
-    return s.entries.find(key) != s.entries.end();
+    detail::shared_guard hold(s.guard);
+    return s.entries.find(key) != nullptr;
   }
   // store() sets the value of a key.
   void store(Key key, Value value) { static_cast<void>(swap(std::move(key), std::move(value))); }
   // swap() sets the value of a key and returns the one it had.
   std::optional<Value> swap(Key key, Value value) {
     shard& s = shard_of(key);
-    std::scoped_lock hold(s.guard);
-    const auto [i, inserted] = s.entries.try_emplace(std::move(key), std::move(value));
+    detail::exclusive_guard hold(s.guard);
+    const auto [e, inserted] = s.entries.try_emplace(std::move(key), std::move(value));
     if (inserted) return std::nullopt;
-    return std::optional<Value>(std::exchange(i->second, std::move(value)));
+    return std::optional<Value>(std::exchange(e->value, std::move(value)));
   }
   struct load_or_store_result {
     Value value;
@@ -74,20 +73,20 @@ class concurrent_map {
   load_or_store_result load_or_store(Key key, Value value) {
     shard& s = shard_of(key);
     {
-      std::shared_lock hold(s.guard);
-      if (const auto i = s.entries.find(key); i != s.entries.end()) return {i->second, true};
+      detail::shared_guard hold(s.guard);
+      if (const auto* e = s.entries.find(key)) return {e->value, true};
     }
-    std::scoped_lock hold(s.guard);
-    const auto [i, inserted] = s.entries.try_emplace(std::move(key), std::move(value));
-    return {i->second, !inserted};
+    detail::exclusive_guard hold(s.guard);
+    const auto [e, inserted] = s.entries.try_emplace(std::move(key), std::move(value));
+    return {e->value, !inserted};
   }
   // load_and_delete() removes a key and returns the value it had.
   std::optional<Value> load_and_delete(const Key& key) {
     shard& s = shard_of(key);
-    typename table::node_type node;  // dies after the lock is released
-    std::scoped_lock hold(s.guard);
-    node = s.entries.extract(key);
-    return node.empty() ? std::nullopt : std::optional<Value>(std::move(node.mapped()));
+    typename table::extracted gone;  // dies after the lock is released
+    detail::exclusive_guard hold(s.guard);
+    gone = s.entries.extract(key);
+    return gone.get() == nullptr ? std::nullopt : std::optional<Value>(std::move(gone.get()->value));
   }
   // erase() removes a key; false when it was not there.
   bool erase(const Key& key) { return load_and_delete(key).has_value(); }
@@ -96,10 +95,10 @@ class concurrent_map {
     requires requires { { old == old } -> std::convertible_to<bool>; }
   {
     shard& s = shard_of(key);
-    std::scoped_lock hold(s.guard);
-    const auto i = s.entries.find(key);
-    if (i == s.entries.end() || !(i->second == old)) return false;
-    std::swap(i->second, wanted);  // the old one dies after the lock is released
+    detail::exclusive_guard hold(s.guard);
+    auto* e = s.entries.find(key);
+    if (e == nullptr || !(e->value == old)) return false;
+    std::swap(e->value, wanted);  // the old one dies after the lock is released
     return true;
   }
   // compare_and_delete() removes a key if it has the value `old`.
@@ -107,11 +106,11 @@ class concurrent_map {
     requires requires { { old == old } -> std::convertible_to<bool>; }
   {
     shard& s = shard_of(key);
-    typename table::node_type node;
-    std::scoped_lock hold(s.guard);
-    const auto i = s.entries.find(key);
-    if (i == s.entries.end() || !(i->second == old)) return false;
-    node = s.entries.extract(i);
+    typename table::extracted gone;
+    detail::exclusive_guard hold(s.guard);
+    auto* e = s.entries.find(key);
+    if (e == nullptr || !(e->value == old)) return false;
+    gone = s.entries.extract(*e);
     return true;
   }
   // range(f) calls f(key, value) for the entries until f returns false. No snapshot: each key comes at most once, with a value it had at some moment
@@ -122,9 +121,9 @@ class concurrent_map {
     for (std::size_t n = 0; n <= mask_; ++n) {
       copy.clear();
       {
-        std::shared_lock hold(shards_[n].guard);
+        detail::shared_guard hold(shards_[n].guard);
         copy.reserve(shards_[n].entries.size());
-        for (const auto& [key, value] : shards_[n].entries) copy.emplace_back(key, value);
+        shards_[n].entries.for_each([&](const auto& e) { copy.emplace_back(e.key, e.value); });
       }
       for (const auto& [key, value] : copy) {
         if (!f(key, value)) return;
@@ -135,7 +134,7 @@ class concurrent_map {
   void clear() {
     for (std::size_t n = 0; n <= mask_; ++n) {
       table gone;
-      std::scoped_lock hold(shards_[n].guard);
+      detail::exclusive_guard hold(shards_[n].guard);
       gone.swap(shards_[n].entries);
     }
   }
@@ -143,14 +142,14 @@ class concurrent_map {
   std::size_t size() const {
     std::size_t sum = 0;
     for (std::size_t n = 0; n <= mask_; ++n) {
-      std::shared_lock hold(shards_[n].guard);
+      detail::shared_guard hold(shards_[n].guard);
       sum += shards_[n].entries.size();
     }
     return sum;
   }
 
  private:
-  using table = std::unordered_map<Key, Value, Hash, Equal>;
+  using table = detail::hash_table<Key, Value, Hash, Equal>;
   struct alignas(128) shard {
     mutable shared_mutex guard;
     table entries;
@@ -159,14 +158,14 @@ class concurrent_map {
   static std::size_t shard_count() noexcept {
     return std::bit_ceil(static_cast<std::size_t>(usable_cpus()) * 4);
   }
-  // std::hash of an integer is the integer: its bits must be mixed before some are taken, and others than the table takes.
+  // std::hash of an integer is the integer: its bits must be mixed before some are taken.
   shard& shard_of(const Key& key) const {
     const auto h = static_cast<std::uint64_t>(Hash()(key)) * 0x9e3779b97f4a7c15u;
     return shards_[h >> 48 & mask_];
   }
 
   std::size_t mask_;
-  std::unique_ptr<shard[]> shards_;
+  shard* shards_;
 };
 
 TAUT_END_NAMESPACE

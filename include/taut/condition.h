@@ -14,13 +14,13 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
-#include <mutex>
 #include <type_traits>
 
+#include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
 #include "taut/detail/site.h"
+#include "taut/detail/unique_lock.h"
 #include "taut/export.h"
 #include "taut/mutex.h"
 #include "taut/result.h"

@@ -10,18 +10,17 @@
 #pragma once
 
 #include <any>
-#include <chrono>
 #include <exception>
-#include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 #include <system_error>
-#include <typeindex>
+#include <typeinfo>
 #include <utility>
 
 #include "taut/chan.h"
+#include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
+#include "taut/detail/functional.h"
 #include "taut/detail/handle.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
@@ -51,8 +50,6 @@ class context {
   // wait() blocks until the context ends and returns err(). On one that never ends it blocks for ever. Throws canceled when the goroutine's bound
   // context ends first, unless this context ends with it.
   TAUT_API std::error_code wait(detail::site where = detail::site::here()) const;
-  // stop_token() asks a stop when the context ends.
-  TAUT_API std::stop_token stop_token() const;
   // to_string() describes the chain as Go does: "context.Background.WithCancel".
   TAUT_API std::string to_string() const;
 
@@ -71,7 +68,7 @@ class context {
   detail::context_node* node() const noexcept { return static_cast<detail::context_node*>(image_.get()); }
 
  private:
-  TAUT_API const std::any* find(std::type_index key) const noexcept;
+  TAUT_API const std::any* find(const std::type_info& key) const noexcept;
   detail::handle_image image_;
 };
 
@@ -119,12 +116,9 @@ TAUT_API cancelable with_timeout(const context& parent, std::chrono::nanoseconds
                                  std::exception_ptr why = nullptr, detail::site where = detail::site::here());
 // without_cancel() keeps the parent's values, and never ends.
 TAUT_API context without_cancel(const context& parent, detail::site where = detail::site::here());
-// with_stop_token() ends the child when a stop is requested too. The cancel returned ends it as well.
-TAUT_API cancelable with_stop_token(const context& parent, std::stop_token token,
-                                    detail::site where = detail::site::here());
 
 namespace detail {
-TAUT_API context with_any(const context& parent, std::type_index key, std::any value, site where);
+TAUT_API context with_any(const context& parent, const std::type_info& key, std::any value, site where);
 }
 
 // with_value<Key>(parent, v) makes a child that answers value<Key>() with v. Key names the type: struct user_key { using type = user; };

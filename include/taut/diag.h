@@ -7,12 +7,12 @@
 // All functions may be called from any thread and any goroutine at any time; nothing is stopped, and no lock of the program is taken.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "taut/detail/chrono.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE

@@ -9,15 +9,15 @@
 // For sockets see net.h.
 #pragma once
 
-#include <chrono>
 #include <type_traits>
 #include <utility>
 
+#include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
 #include "taut/detail/site.h"
-#include "taut/detail/stream.h"
 #include "taut/export.h"
 #include "taut/result.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 
@@ -51,8 +51,8 @@ TAUT_API result<fd_events> wait_fd_until(std::chrono::steady_clock::time_point d
                                          detail::site where = detail::site::here());
 
 // fd_stream reads and writes a descriptor that is no socket: a pipe, a FIFO, an eventfd, a
-// terminal, a device. See detail/stream.h for what it can do.
-class fd_stream : public detail::stream {
+// terminal, a device. See stream.h for what it can do.
+class fd_stream : public stream {
  public:
   using stream::stream;
 

@@ -13,24 +13,24 @@
 // Sockets are close-on-exec, keep-alive is on (15 s) and Nagle's delay is off, as in Go.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
 #include "taut/detail/site.h"
-#include "taut/detail/stream.h"
 #include "taut/export.h"
 #include "taut/result.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 
-// conn is one connection: a byte stream (see detail/stream.h for reading, writing, deadlines and
+// conn is one connection: a byte stream (see stream.h for reading, writing, deadlines and
 // closing) between two addresses.
-class conn : public detail::stream {
+class conn : public stream {
  public:
   using stream::stream;
 

@@ -12,11 +12,12 @@
 #pragma once
 
 #include <atomic>
+#include <concepts>
 #include <cstddef>
-#include <functional>
-#include <memory>
+#include <type_traits>
 #include <utility>
 
+#include "taut/detail/functional.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -28,43 +29,74 @@ TAUT_API std::size_t pool_shards() noexcept;
 TAUT_API std::size_t pool_shard() noexcept;
 }  // namespace detail
 
+// What gives an object away by release(), as std::unique_ptr<T> does (whose header, <memory>, is too dear for this one).
+template <class Owner, class T>
+concept pool_owner = requires(Owner owner) {
+  { owner.release() } -> std::same_as<T*>;
+};
+
 template <class T>
 class pool {
  public:
-  // Destroying it puts the object back.
-  class putter {
+  // An object on loan, used as a std::unique_ptr is; destroying it puts the object back.
+  class pointer {
    public:
-    putter() noexcept = default;
-    explicit putter(pool* to) noexcept : to_(to) {}
-    void operator()(T* object) const noexcept { to_->put(std::unique_ptr<T>(object)); }
+    pointer() noexcept = default;
+    pointer(pointer&& other) noexcept : object_(other.release()), home_(other.home_) {}
+    pointer& operator=(pointer&& other) noexcept {
+      reset();
+      object_ = other.release();
+      home_ = other.home_;
+      return *this;
+    }
+    ~pointer() { reset(); }
+
+    T* get() const noexcept { return object_; }
+    T& operator*() const noexcept { return *object_; }
+    T* operator->() const noexcept { return object_; }
+    explicit operator bool() const noexcept { return object_ != nullptr; }
+    // release() keeps the object out of the pool for good: it is the caller's now, to delete.
+    [[nodiscard]] T* release() noexcept { return std::exchange(object_, nullptr); }
+    // reset() puts the object back.
+    void reset() noexcept {
+      if (T* object = release()) home_->put_back(object);
+    }
 
    private:
-    pool* to_ = nullptr;
+    friend pool;
+    pointer(T* object, pool* home) noexcept : object_(object), home_(home) {}
+    T* object_ = nullptr;
+    pool* home_ = nullptr;
   };
-  // pointer{}.release() keeps an object out of the pool for good.
-  using pointer = std::unique_ptr<T, putter>;
 
-  // pool(make) calls make() when it has no object to give.
-  explicit pool(std::function<std::unique_ptr<T>()> make)
-      : make_(std::move(make)), mask_(detail::pool_shards() - 1), shards_(new shard[mask_ + 1]) {}
+  // pool(make) calls make(), which returns a std::unique_ptr<T>, when it has no object to give.
+  template <class Make>
+    requires pool_owner<std::invoke_result_t<Make&>, T>
+  explicit pool(Make make)
+      : make_([make = std::move(make)]() mutable -> T* { return make().release(); }),
+        mask_(detail::pool_shards() - 1),
+        shards_(new shard[mask_ + 1]) {}
   pool(const pool&) = delete;
   pool& operator=(const pool&) = delete;
-  ~pool() { clear(); }
+  ~pool() {
+    clear();
+    delete[] shards_;
+  }
 
   // get() returns an object of the pool, or a new one. Throws what make() throws.
   [[nodiscard]] pointer get() {
     const std::size_t mine = detail::pool_shard();
     for (std::size_t i = 0; i <= mask_; ++i) {
-      if (T* object = shards_[(mine + i) & mask_].take()) return pointer(object, putter(this));
+      if (T* object = shards_[(mine + i) & mask_].take()) return pointer(object, this);
     }
-    return pointer(make_().release(), putter(this));
+    return pointer(make_(), this);
   }
   // put() gives the pool an object, also one it did not make. Destroys it when the pool is full.
-  void put(std::unique_ptr<T> object) noexcept {
-    if (object != nullptr && shards_[detail::pool_shard() & mask_].keep(object.get())) {
-      static_cast<void>(object.release());
-    }
+  template <pool_owner<T> Owner>
+  void put(Owner object) noexcept {
+    put_back(object.release());
   }
+  void put(std::nullptr_t) noexcept {}
   // clear() destroys the objects that lie in the pool.
   void clear() noexcept {
     for (std::size_t i = 0; i <= mask_; ++i) {
@@ -94,9 +126,13 @@ class pool {
     }
   };
 
-  std::function<std::unique_ptr<T>()> make_;
+  void put_back(T* object) noexcept {
+    if (object != nullptr && !shards_[detail::pool_shard() & mask_].keep(object)) delete object;
+  }
+
+  std::function<T*()> make_;
   std::size_t mask_;
-  std::unique_ptr<shard[]> shards_;
+  shard* shards_;
 };
 
 TAUT_END_NAMESPACE

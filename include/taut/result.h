@@ -9,10 +9,10 @@
 // A result is a plain value: share one between goroutines as you would an int.
 #pragma once
 
+#include <optional>
 #include <system_error>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "taut/export.h"
 
@@ -52,24 +52,24 @@ class [[nodiscard]] result {
   using error_type = std::error_code;
 
   result(T value) noexcept(std::is_nothrow_move_constructible_v<T>)
-      : state_(std::in_place_index<0>, std::move(value)) {}
-  result(std::error_code error) noexcept : state_(std::in_place_index<1>, error) {}
+      : value_(std::in_place, std::move(value)) {}
+  result(std::error_code error) noexcept : error_(error) {}
   result(errc error) noexcept : result(make_error_code(error)) {}
 
-  bool has_value() const noexcept { return state_.index() == 0; }
+  bool has_value() const noexcept { return value_.has_value(); }
   explicit operator bool() const noexcept { return has_value(); }
 
   // value() returns the value; throws std::system_error with the error when there is none.
-  T& value() & { return check(), *std::get_if<0>(&state_); }
-  const T& value() const& { return check(), *std::get_if<0>(&state_); }
-  T&& value() && { return check(), std::move(*std::get_if<0>(&state_)); }
+  T& value() & { return check(), *value_; }
+  const T& value() const& { return check(), *value_; }
+  T&& value() && { return check(), std::move(*value_); }
 
   // The value, unchecked: undefined when there is none.
-  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
-  T* operator->() noexcept { return std::get_if<0>(&state_); }
-  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  T& operator*() & noexcept { return *value_; }
+  const T& operator*() const& noexcept { return *value_; }
+  T&& operator*() && noexcept { return std::move(*value_); }
+  T* operator->() noexcept { return &*value_; }
+  const T* operator->() const noexcept { return &*value_; }
 
   template <class U>
   T value_or(U&& other) const& {
@@ -77,15 +77,15 @@ class [[nodiscard]] result {
   }
 
   // error() returns the error; a default error_code (success) when there is a value.
-  std::error_code error() const noexcept {
-    return has_value() ? std::error_code() : *std::get_if<1>(&state_);
-  }
+  std::error_code error() const noexcept { return error_; }
 
  private:
   void check() const {
     if (!has_value()) detail::throw_error(error());
   }
-  std::variant<T, std::error_code> state_;
+  // Not a std::variant, whose header and instances cost more than two words.
+  std::optional<T> value_;
+  std::error_code error_;
 };
 
 // result<void> holds success or an error.

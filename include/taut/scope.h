@@ -11,7 +11,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -104,7 +103,7 @@ class [[nodiscard]] scope {
   struct state;
   context context_;
   taut::cancel cancel_;
-  std::unique_ptr<state> state_;
+  state* state_;
   int unwinding_;
 };
 

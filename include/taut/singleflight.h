@@ -9,18 +9,18 @@
 // is ended by the goroutine's bound context. Any goroutine or thread may call any function at once.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <exception>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <system_error>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 
 #include "taut/chan.h"
+#include "taut/detail/functional.h"
+#include "taut/detail/guards.h"
+#include "taut/detail/hash_table.h"
 #include "taut/detail/site.h"
 #include "taut/detail/spawn.h"
 #include "taut/export.h"
@@ -114,8 +114,8 @@ class singleflight {
 
   // forget(key) makes the next run() of the key call its function, though an earlier call still runs.
   void forget(const Key& key) {
-    std::scoped_lock hold(guard_);
-    calls_.erase(key);
+    detail::exclusive_guard hold(guard_);
+    static_cast<void>(calls_.extract(key));
   }
 
  private:
@@ -124,29 +124,45 @@ class singleflight {
     std::optional<Value> value;
     std::exception_ptr error;
     std::size_t duplicates = 0;  // guarded by guard_ until done
+    std::atomic<std::size_t> references{0};
+  };
+  // Counts itself among those who need the call: the callers, and the table.
+  class call_ref {
+   public:
+    explicit call_ref(call* c) noexcept : call_(c) { ++c->references; }
+    call_ref(const call_ref& other) noexcept : call_ref(other.call_) {}
+    call_ref& operator=(const call_ref&) = delete;
+    ~call_ref() {
+      if (--call_->references == 0) delete call_;
+    }
+    call* operator->() const noexcept { return call_; }
+    call& operator*() const noexcept { return *call_; }
+
+   private:
+    call* call_;
   };
 
-  std::pair<std::shared_ptr<call>, bool> join(const Key& key, detail::site where) {
-    std::scoped_lock hold(guard_);
-    auto& c = calls_[key];
-    if (c != nullptr) {
-      ++c->duplicates;
-      return {c, false};
+  std::pair<call_ref, bool> join(const Key& key, detail::site where) {
+    detail::exclusive_guard hold(guard_);
+    if (auto* running = calls_.find(key)) {
+      ++running->value->duplicates;
+      return {running->value, false};
     }
-    c = std::make_shared<call>();
+    call_ref c(new call);
+    calls_.try_emplace(key, c);
     c->done.add(1, where);
     return {c, true};
   }
   void leave(const Key& key, call& mine) {
     {
-      std::scoped_lock hold(guard_);
-      if (const auto i = calls_.find(key); i != calls_.end() && i->second.get() == &mine) calls_.erase(i);
+      detail::exclusive_guard hold(guard_);
+      if (auto* e = calls_.find(key); e != nullptr && &*e->value == &mine) static_cast<void>(calls_.extract(*e));
     }
     mine.done.done({});
   }
 
   mutex guard_;
-  std::unordered_map<Key, std::shared_ptr<call>, Hash, Equal> calls_;
+  detail::hash_table<Key, call_ref, Hash, Equal> calls_;
 };
 
 TAUT_END_NAMESPACE

@@ -24,6 +24,7 @@
 #include "taut/shared_mutex.h"
 #include "taut/signal.h"
 #include "taut/singleflight.h"
+#include "taut/stream.h"
 #include "taut/time.h"
 #include "taut/version.h"
 #include "taut/wait_group.h"

@@ -10,10 +10,10 @@
 // All times are std::chrono::steady_clock, as the scheduler sees it (virtual in a test that asks for it: read it by now()).
 #pragma once
 
-#include <chrono>
-#include <functional>
 
 #include "taut/chan.h"
+#include "taut/detail/chrono.h"
+#include "taut/detail/functional.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
 #include "taut/result.h"

@@ -8,7 +8,6 @@
 #include "base/slab.h"
 #include "chan/chan_core.h"
 #include "context/context_node.h"
-#include "context/stop_link.h"
 #include "sched/park.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -106,30 +105,11 @@ std::error_code context::wait(detail::site where) const {
   return err();
 }
 
-std::stop_token context::stop_token() const {
-  canceler_node* n = ender_of(node());
-  if (n == nullptr) return {};
-  auto made = std::make_unique<std::stop_source>();
-  bool ended = false;
-  std::stop_source source(std::nostopstate);
-  {
-    hold h(n->guard);
-    if (n->stops == nullptr) {
-      n->stops = std::move(made);
-      ended = n->state.load() != context_state::live;
-      if (!ended) keep(*n);
-    }
-    source = *n->stops;
-  }
-  if (ended) source.request_stop();
-  return source.get_token();
-}
-
-const std::any* context::find(std::type_index key) const noexcept {
+const std::any* context::find(const std::type_info& key) const noexcept {
   for (const detail::context_node* n = node(); n != nullptr; n = n->parent) {
     if (n->kind != context_kind::value) continue;
     auto* v = static_cast<const value_node*>(n);
-    if (v->key == key) return &v->value;
+    if (*v->key == key) return &v->value;
   }
   return nullptr;
 }
@@ -172,13 +152,13 @@ Node* make_node(const context& parent, context_kind kind, detail::site where, A&
   return n;
 }
 
-cancelable hand_out(canceler_node* n) noexcept {
+}  // namespace
+
+cancelable rt::hand_out(canceler_node* n) noexcept {
   n->handle.store(cancel_handle::alive);
   context ctx(n);
   return {ctx, cancel(ctx)};
 }
-
-}  // namespace
 
 context background() noexcept { return {}; }
 
@@ -223,16 +203,8 @@ context without_cancel(const context& parent, detail::site where) {
   return context(make_node<detail::context_node>(parent, context_kind::without_cancel, where));
 }
 
-cancelable with_stop_token(const context& parent, std::stop_token token, detail::site where) {
-  canceler_node* n = make_canceler(parent, context_kind::stop_token, where);
-  cancelable made = hand_out(n);
-  // Ends the context here and now when a stop was requested already.
-  n->stop = std::make_unique<canceler_node::stop_link>(std::move(token), n);
-  return made;
-}
-
-context detail::with_any(const context& parent, std::type_index key, std::any value, site where) {
-  auto* n = make_node<value_node>(parent, context_kind::value, where, key);
+context detail::with_any(const context& parent, const std::type_info& key, std::any value, site where) {
+  auto* n = make_node<value_node>(parent, context_kind::value, where, &key);
   n->value = std::move(value);
   return context(n);
 }

@@ -28,10 +28,11 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
-#include <typeindex>
+#include <typeinfo>
 
 #include "base/lock.h"
 #include "sched/context_waits.h"
@@ -73,8 +74,8 @@ namespace rt {
 using detail::context_node;
 
 struct value_node : context_node {
-  explicit value_node(std::type_index k) : key(k) {}
-  std::type_index key;
+  explicit value_node(const std::type_info* k) : key(k) {}
+  const std::type_info* key;
   std::any value;
 };
 
@@ -134,6 +135,8 @@ void end_context(canceler_node* n, ending why) noexcept;
 
 // A new canceler below `parent`, linked or, when the parent has ended, ended. Throws std::bad_alloc.
 canceler_node* make_canceler(const context& parent, context_kind kind, site where);
+// The context and the cancel handle of a new canceler.
+cancelable hand_out(canceler_node* n) noexcept;
 // Starts the life of a node that was just built: parent, maker, serial.
 void begin_node(context_node& n, const context& parent, context_kind kind, site where) noexcept;
 

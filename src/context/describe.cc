@@ -76,7 +76,7 @@ std::string step(const detail::context_node& n) {
     case context_kind::value: break;
   }
   auto& v = static_cast<const value_node&>(n);
-  return ".WithValue(" + type_name(v.key.name()) + ", " + value_text(v.value) + ")";
+  return ".WithValue(" + type_name(v.key->name()) + ", " + value_text(v.value) + ")";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 // Locks        guard (rank::sema). The goroutine that leaves last touches nothing of the scope after it released guard: whoever joined may destroy it.
 #include "taut/scope.h"
 
+#include <memory>
 #include <string>
 
 #include "chan/chan_core.h"
@@ -69,10 +70,11 @@ struct scope::state {
 scope::scope(detail::site where) : scope(this_goroutine::bound(), where) {}
 
 scope::scope(const context& parent, detail::site where)
-    : state_(std::make_unique<state>(where)), unwinding_(std::uncaught_exceptions()) {
+    : state_(nullptr), unwinding_(std::uncaught_exceptions()) {
   auto made = with_cancel(parent, where);
   context_ = std::move(made.ctx);
   cancel_ = std::move(made.cancel);
+  state_ = new state(where);
 }
 
 scope::~scope() noexcept(false) {
@@ -80,6 +82,7 @@ scope::~scope() noexcept(false) {
   if (unwinding) cancel();
   // Never ended early: what runs below may use what lives above.
   state_->join(0, current_goroutine(), state_->made);
+  const std::unique_ptr<state> dies(state_);
   if (unwinding) return;
   std::exception_ptr error;
   {

@@ -176,9 +176,7 @@ cancelable notify_context(const context& parent, std::initializer_list<int> sign
     if (!twice) wanted.push_back(s);
   }
   canceler_node* n = make_canceler(parent, context_kind::signal, where);
-  n->handle.store(cancel_handle::alive);
-  context ctx(n);
-  cancelable made{ctx, cancel(ctx)};
+  cancelable made = hand_out(n);
   the_watches().add(n, std::move(wanted));
   auto* at_end = new end_function;
   at_end->direct = true;

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "taut/detail/site.h"
-#include "taut/detail/stream.h"
 #include "taut/export.h"
 #include "taut/result.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {

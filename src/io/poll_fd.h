@@ -44,8 +44,8 @@
 #include "base/lock.h"
 #include "chan/chan_core.h"
 #include "sched/goroutine.h"
-#include "taut/detail/stream.h"
 #include "taut/export.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {

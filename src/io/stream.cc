@@ -11,8 +11,8 @@
 #include "io/poll_fd.h"
 #include "io/syscall.h"
 #include "sched/park.h"
-#include "taut/detail/stream.h"
 #include "taut/go.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace detail {
@@ -98,6 +98,10 @@ result<std::size_t> write_once(poll_fd& p, std::span<const std::byte> from, io_l
 
 void close_poll_fd(poll_fd* p) noexcept { rt::drop_poll_fd(p); }
 
+}  // namespace detail
+
+using namespace detail;
+
 result<std::size_t> stream::read(std::span<std::byte> into, io_limit limit, site where) {
   rt::choice_point();
   if (fd_ == nullptr) return errc::closed;
@@ -177,5 +181,4 @@ void stream::close() noexcept {
 
 int stream::fd() const noexcept { return fd_ == nullptr || rt::is_closed(*fd_) ? -1 : fd_->fd; }
 
-}  // namespace detail
 TAUT_END_NAMESPACE

@@ -11,6 +11,7 @@
 
 #include "support/fixture.h"
 #include "taut/condition.h"
+#include "taut/interop/stop_token.h"
 #include "taut/mutex.h"
 #include "taut/select.h"
 #include "taut/semaphore.h"
@@ -335,23 +336,23 @@ RUNTIME_TEST(context, CONTEXT_18_an_ancestors_end_reaches_bound_goroutines) {
 
 RUNTIME_TEST(context, CONTEXT_19_stop_tokens_both_ways) {
   auto [ctx, cancel] = with_cancel(background());
-  const std::stop_token token = ctx.stop_token();
+  const std::stop_token token = interop::stop_token(ctx);
   bool asked = false;
   std::stop_callback on_stop(token, [&] { asked = true; });
   EXPECT_FALSE(token.stop_requested());
   cancel();
   EXPECT_TRUE(token.stop_requested());
   EXPECT_TRUE(asked);
-  EXPECT_TRUE(ctx.stop_token().stop_requested());
-  EXPECT_FALSE(background().stop_token().stop_possible());
+  EXPECT_TRUE(interop::stop_token(ctx).stop_requested());
+  EXPECT_FALSE(interop::stop_token(background()).stop_possible());
 
   std::stop_source source;
-  auto [stopped, unused] = with_stop_token(background(), source.get_token());
+  auto [stopped, unused] = interop::with_stop_token(background(), source.get_token());
   auto done = stopped.done();
   source.request_stop();
   EXPECT_EQ(stopped.err(), errc::canceled);
   EXPECT_EQ(done.recv(), std::nullopt);
-  auto [at_once, unused_too] = with_stop_token(background(), source.get_token());
+  auto [at_once, unused_too] = interop::with_stop_token(background(), source.get_token());
   EXPECT_EQ(at_once.err(), errc::canceled);
 }
 

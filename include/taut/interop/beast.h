@@ -23,11 +23,11 @@
 #include <span>
 
 #include "taut/context.h"
-#include "taut/detail/stream.h"
 #include "taut/export.h"
 #include "taut/go.h"
 #include "taut/net.h"
 #include "taut/result.h"
+#include "taut/stream.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace interop {
@@ -44,10 +44,10 @@ inline boost::system::error_code to_boost(std::error_code e) noexcept {
 // with that.
 class beast_stream {
  public:
-  explicit beast_stream(detail::stream& s) noexcept : stream_(&s) {}
-  beast_stream(detail::stream& s, context ctx) noexcept : stream_(&s), ctx_(std::move(ctx)) {}
+  explicit beast_stream(taut::stream& s) noexcept : stream_(&s) {}
+  beast_stream(taut::stream& s, context ctx) noexcept : stream_(&s), ctx_(std::move(ctx)) {}
 
-  detail::stream& next_layer() noexcept { return *stream_; }
+  taut::stream& next_layer() noexcept { return *stream_; }
 
   // read_some() reads into the first buffer that is not empty; 0 for empty buffers.
   template <class MutableBuffers>
@@ -105,7 +105,7 @@ class beast_stream {
   }
 
  private:
-  detail::stream* stream_;
+  taut::stream* stream_;
   std::optional<context> ctx_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/slab.h"
 #include "support/fixture.h"
+#include "taut/interop/stop_token.h"
 #include "taut/scope.h"
 #include "taut/select.h"
 #include "taut/time.h"
@@ -174,7 +175,7 @@ RUNTIME_TEST(context_node, a_stop_request_races_with_death) {
     wait_group all;
     all.go([&] { source.request_stop(); });
     {
-      auto made = with_stop_token(background(), source.get_token());
+      auto made = interop::with_stop_token(background(), source.get_token());
       auto done = made.ctx.done();
       yield();
     }

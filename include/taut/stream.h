@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What conn and fd_stream share: a byte stream over a descriptor on which a goroutine waits instead
-// of its thread.
+// stream: what conn and fd_stream share, a byte stream over a descriptor on which a goroutine waits
+// instead of its thread.
+//
+//   auto n = connection.read_some(buffer);          // at least 1 byte; 0 at the end
+//   if (auto w = connection.write_all(answer); !w) return w.error();
+//
+// Made by dial and listeners (net.h) and make_pipe (io.h).
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string_view>
 #include <utility>
 
+#include "taut/detail/chrono.h"
 #include "taut/detail/context_fwd.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
@@ -33,6 +38,8 @@ using const_part = std::span<const std::byte>;
 
 TAUT_API void close_poll_fd(poll_fd* p) noexcept;
 
+}  // namespace detail
+
 // A stream owns its descriptor: the destructor closes it. Move-only; a default-made one is closed.
 // Every function may be called from any goroutine or thread at once, but moving and destroying need
 // the object to oneself. Reads are served one at a time, and so are writes: bytes of two
@@ -49,85 +56,85 @@ class stream {
   stream() noexcept = default;
   stream(stream&& other) noexcept : fd_(std::exchange(other.fd_, nullptr)) {}
   stream& operator=(stream&& other) noexcept {
-    if (poll_fd* old = std::exchange(fd_, std::exchange(other.fd_, nullptr))) close_poll_fd(old);
+    if (detail::poll_fd* old = std::exchange(fd_, std::exchange(other.fd_, nullptr))) detail::close_poll_fd(old);
     return *this;
   }
   ~stream() {
-    if (fd_ != nullptr) close_poll_fd(fd_);
+    if (fd_ != nullptr) detail::close_poll_fd(fd_);
   }
 
   // read_some() blocks until there is something, and returns how many bytes it read: at least 1, or
   // 0 when the peer has finished (and for an empty buffer).
-  result<std::size_t> read_some(std::span<std::byte> into, site where = site::here()) {
+  result<std::size_t> read_some(std::span<std::byte> into, detail::site where = detail::site::here()) {
     return read(into, {}, where);
   }
-  result<std::size_t> read_some(std::span<char> into, site where = site::here()) {
+  result<std::size_t> read_some(std::span<char> into, detail::site where = detail::site::here()) {
     return read(std::as_writable_bytes(into), {}, where);
   }
   result<std::size_t> read_some(const context& ctx, std::span<std::byte> into,
-                                site where = site::here()) {
-    return read(into, limit_of(ctx), where);
+                                detail::site where = detail::site::here()) {
+    return read(into, detail::limit_of(ctx), where);
   }
   result<std::size_t> read_some(const context& ctx, std::span<char> into,
-                                site where = site::here()) {
-    return read(std::as_writable_bytes(into), limit_of(ctx), where);
+                                detail::site where = detail::site::here()) {
+    return read(std::as_writable_bytes(into), detail::limit_of(ctx), where);
   }
 
   // read_full() blocks until the buffer is full. Fewer bytes than its size mean that the peer has
   // finished. After an error, what was read before it is lost.
-  result<std::size_t> read_full(std::span<std::byte> into, site where = site::here()) {
+  result<std::size_t> read_full(std::span<std::byte> into, detail::site where = detail::site::here()) {
     return fill(into, {}, where);
   }
-  result<std::size_t> read_full(std::span<char> into, site where = site::here()) {
+  result<std::size_t> read_full(std::span<char> into, detail::site where = detail::site::here()) {
     return fill(std::as_writable_bytes(into), {}, where);
   }
   result<std::size_t> read_full(const context& ctx, std::span<std::byte> into,
-                                site where = site::here()) {
-    return fill(into, limit_of(ctx), where);
+                                detail::site where = detail::site::here()) {
+    return fill(into, detail::limit_of(ctx), where);
   }
   result<std::size_t> read_full(const context& ctx, std::span<char> into,
-                                site where = site::here()) {
-    return fill(std::as_writable_bytes(into), limit_of(ctx), where);
+                                detail::site where = detail::site::here()) {
+    return fill(std::as_writable_bytes(into), detail::limit_of(ctx), where);
   }
 
   // write_some() blocks until at least one byte was taken, and returns how many were.
-  result<std::size_t> write_some(std::span<const std::byte> from, site where = site::here()) {
+  result<std::size_t> write_some(std::span<const std::byte> from, detail::site where = detail::site::here()) {
     return write(from, {}, where);
   }
-  result<std::size_t> write_some(std::string_view from, site where = site::here()) {
+  result<std::size_t> write_some(std::string_view from, detail::site where = detail::site::here()) {
     return write(bytes_of(from), {}, where);
   }
   result<std::size_t> write_some(const context& ctx, std::span<const std::byte> from,
-                                 site where = site::here()) {
-    return write(from, limit_of(ctx), where);
+                                 detail::site where = detail::site::here()) {
+    return write(from, detail::limit_of(ctx), where);
   }
   result<std::size_t> write_some(const context& ctx, std::string_view from,
-                                 site where = site::here()) {
-    return write(bytes_of(from), limit_of(ctx), where);
+                                 detail::site where = detail::site::here()) {
+    return write(bytes_of(from), detail::limit_of(ctx), where);
   }
 
   // As write_some(), gathering the parts, the first 16 of them, into one call.
-  result<std::size_t> write_some(std::span<const const_part> parts, site where = site::here()) {
+  result<std::size_t> write_some(std::span<const detail::const_part> parts, detail::site where = detail::site::here()) {
     return write_parts(parts, {}, where);
   }
-  result<std::size_t> write_some(const context& ctx, std::span<const const_part> parts,
-                                 site where = site::here()) {
-    return write_parts(parts, limit_of(ctx), where);
+  result<std::size_t> write_some(const context& ctx, std::span<const detail::const_part> parts,
+                                 detail::site where = detail::site::here()) {
+    return write_parts(parts, detail::limit_of(ctx), where);
   }
 
   // write_all() blocks until everything was taken. After an error it is unknown how much was.
-  result<void> write_all(std::span<const std::byte> from, site where = site::here()) {
+  result<void> write_all(std::span<const std::byte> from, detail::site where = detail::site::here()) {
     return drain(from, {}, where);
   }
-  result<void> write_all(std::string_view from, site where = site::here()) {
+  result<void> write_all(std::string_view from, detail::site where = detail::site::here()) {
     return drain(bytes_of(from), {}, where);
   }
   result<void> write_all(const context& ctx, std::span<const std::byte> from,
-                         site where = site::here()) {
-    return drain(from, limit_of(ctx), where);
+                         detail::site where = detail::site::here()) {
+    return drain(from, detail::limit_of(ctx), where);
   }
-  result<void> write_all(const context& ctx, std::string_view from, site where = site::here()) {
-    return drain(bytes_of(from), limit_of(ctx), where);
+  result<void> write_all(const context& ctx, std::string_view from, detail::site where = detail::site::here()) {
+    return drain(bytes_of(from), detail::limit_of(ctx), where);
   }
 
   // set_deadline(t): reads and writes that wait at t or later, those waiting now included, end with
@@ -149,22 +156,21 @@ class stream {
   explicit operator bool() const noexcept { return fd_ != nullptr; }
 
   // For taut's own code.
-  explicit stream(poll_fd* adopted) noexcept : fd_(adopted) {}
+  explicit stream(detail::poll_fd* adopted) noexcept : fd_(adopted) {}
 
  protected:
-  poll_fd* fd_ = nullptr;
+  detail::poll_fd* fd_ = nullptr;
 
  private:
   static std::span<const std::byte> bytes_of(std::string_view s) noexcept {
     return std::as_bytes(std::span<const char>(s.data(), s.size()));
   }
-  TAUT_API result<std::size_t> read(std::span<std::byte> into, io_limit limit, site where);
-  TAUT_API result<std::size_t> fill(std::span<std::byte> into, io_limit limit, site where);
-  TAUT_API result<std::size_t> write(std::span<const std::byte> from, io_limit limit, site where);
-  TAUT_API result<std::size_t> write_parts(std::span<const const_part> parts, io_limit limit,
-                                           site where);
-  TAUT_API result<void> drain(std::span<const std::byte> from, io_limit limit, site where);
+  TAUT_API result<std::size_t> read(std::span<std::byte> into, detail::io_limit limit, detail::site where);
+  TAUT_API result<std::size_t> fill(std::span<std::byte> into, detail::io_limit limit, detail::site where);
+  TAUT_API result<std::size_t> write(std::span<const std::byte> from, detail::io_limit limit, detail::site where);
+  TAUT_API result<std::size_t> write_parts(std::span<const detail::const_part> parts, detail::io_limit limit,
+                                           detail::site where);
+  TAUT_API result<void> drain(std::span<const std::byte> from, detail::io_limit limit, detail::site where);
 };
 
-}  // namespace detail
 TAUT_END_NAMESPACE
