@@ -11,6 +11,7 @@
 
 #include "base/handoff.h"
 #include "base/lock.h"
+#include "base/memory_root.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -67,6 +68,7 @@ void* slab_take(std::size_t size) noexcept {
   if (s.unused == s.unused_end) {
     void* p = map(chunk_size);
     if (p == nullptr) return nullptr;
+    remember_root(p, chunk_size);
     s.unused = static_cast<std::byte*>(p);
     s.unused_end = s.unused + chunk_size;
     hold hc(chunk_lock);

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/memory_root.h"
 #include "sched/current.h"
 #include "sched/diagnosis.h"
 #include "sched/registry.h"
@@ -82,7 +83,9 @@ void quiet_at_exit() noexcept {
 
 void* map_runtime_memory(std::size_t bytes) noexcept {
   void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return p == MAP_FAILED ? nullptr : p;
+  if (p == MAP_FAILED) return nullptr;
+  remember_root(p, bytes);
+  return p;
 }
 
 void install_process_hooks(const options& wanted) noexcept {
