@@ -67,6 +67,6 @@ TEST_P(corpus, is_reported_exactly) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(every, corpus, testing::ValuesIn(programs()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(every, corpus, testing::ValuesIn(programs()), [](const auto& one) { return one.param; });
 
 }  // namespace
