@@ -39,6 +39,6 @@ int main() {
   });
 }
 
-// Output: written meanwhile
+// Unordered output: written meanwhile
 // read !
 // the clock rang

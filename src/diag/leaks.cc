@@ -97,6 +97,20 @@ struct group {
   std::size_t measured = 0;
 };
 
+// Where it waits: the place recorded, or, when a header of the system called for it (std::scoped_lock), the first frame outside.
+code_place blocked_place(const evidence& e, frame_namer& names) {
+  auto is_system = [](std::string_view file) { return file.starts_with("/usr/"); };
+  code_place p = place_of(e.g.waits_at, names);
+  if (!is_system(p.file)) return p;
+  for (const named_frame* f : names.shown_frames_of(e.s, e.g)) {
+    if (f->ours || f->file.empty() || is_system(f->file)) continue;
+    p.file = f->file;
+    p.line = f->line;
+    break;
+  }
+  return p;
+}
+
 leak describe(const evidence& e, const cause& why, frame_namer& names) {
   leak l;
   l.grade = e.proved ? leak_grade::proved : leak_grade::suspected;
@@ -106,7 +120,7 @@ leak describe(const evidence& e, const cause& why, frame_namer& names) {
   l.explanation = explain(why.explanation, e, names);
   l.fix = why.fix;
   l.object = object_text(e, names);
-  l.blocked = place_of(e.g.waits_at, names);
+  l.blocked = blocked_place(e, names);
   l.blocked.function = function_at(e, names);
   l.culprit = place_of(why.culprit(e), names);
   l.created = place_of(e.g.created, names);

@@ -71,7 +71,7 @@ TEST(dying, escaped_exception_shows_the_thrower_first) {
   const ending e = run("escaped_exception");
   EXPECT_TRUE(e.text.starts_with("panic: bad input\n\ngoroutine N [running]:\n")) << e.text;
   EXPECT_NE(e.text.find("parse(...)\n\tescaped_exception.cc:11\n"), std::string::npos) << e.text;
-  EXPECT_NE(e.text.find("goroutine N [chan receive]:\n"), std::string::npos) << e.text;
+  EXPECT_NE(e.text.find("goroutine N [chan receive] {name: main}:\n"), std::string::npos) << e.text;
   expect_grammar(after_first_paragraph(e.text));
   EXPECT_TRUE(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGABRT) << e.status;
 }
@@ -79,7 +79,7 @@ TEST(dying, escaped_exception_shows_the_thrower_first) {
 TEST(dying, quit_dumps) {
   const ending e = run("quit");
   EXPECT_TRUE(e.text.starts_with("SIGQUIT: quit\n\ngoroutine N [")) << e.text;
-  EXPECT_NE(e.text.find(" {request: \"a b\"}:\n"), std::string::npos) << e.text;
+  EXPECT_NE(e.text.find(" {name: main, request: \"a b\"}:\n"), std::string::npos) << e.text;
   expect_grammar(after_first_paragraph(e.text));
   EXPECT_EQ(WEXITSTATUS(e.status), 2);
 }
