@@ -65,7 +65,7 @@ TEST_P(corpus, is_reported_exactly) {
     }
     // A proof is exact. A suspicion rests on words found on stacks: one left over from earlier may hide it, and then silence is right. Nothing else may be said.
     for (const std::string& perhaps : expected) {
-      if (perhaps.starts_with("suspected ") && !found.contains(perhaps)) found.insert(perhaps);
+      if (perhaps.starts_with("suspected ") && found.count(perhaps) < expected.count(perhaps)) found.insert(perhaps);
     }
     EXPECT_EQ(found, expected) << "on " << workers << " workers: " << text;
   }
