@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Does one operation COUNT times and nothing else, so that instructions.py can count what one costs.
+// Does one operation COUNT times and nothing else, so that instructions.py can count what one
+// costs.
 //
 //   taut_operations NAME COUNT
 #include <cstdint>

@@ -12,8 +12,9 @@ int main() {
   taut::run([] {
     taut::chan<int> answers(1);
     auto wait_for_one = [&] {
-      taut::select(taut::recv(answers, [](std::optional<int> n) { std::printf("answer %d\n", *n); }),
-                   taut::timeout(5ms, [] { std::printf("too late\n"); }));
+      taut::select(
+          taut::recv(answers, [](std::optional<int> n) { std::printf("answer %d\n", *n); }),
+          taut::timeout(5ms, [] { std::printf("too late\n"); }));
     };
     wait_for_one();
     answers.send(7);

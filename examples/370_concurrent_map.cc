@@ -20,7 +20,8 @@ int main() {
       });
     }
     all.wait();
-    std::printf("to %d, not %d, %zu words\n", *counts.load("to"), *counts.load("not"), counts.size());
+    std::printf("to %d, not %d, %zu words\n", *counts.load("to"), *counts.load("not"),
+                counts.size());
   });
 }
 

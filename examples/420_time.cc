@@ -15,7 +15,9 @@ int main() {
     taut::timer end(20h);
     for (bool more = true; more;) {
       taut::select(taut::recv(every.ticks(),
-                              [&](std::optional<taut::time_point> at) { std::printf("tick at %d h\n", hours(*at)); }),
+                              [&](std::optional<taut::time_point> at) {
+                                std::printf("tick at %d h\n", hours(*at));
+                              }),
                    taut::recv(end.fired(), [&] { more = false; }));
     }
     std::printf("the end at %d h\n", hours(taut::now()));

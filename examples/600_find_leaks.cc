@@ -24,7 +24,8 @@ int main() {
       report = taut::find_leaks({.min_age = 0s});
     }
     const taut::leak& leak = report.leaks.front();
-    std::printf("%zu goroutine, %s: %s\n", leak.count, leak.waits_for.c_str(), leak.evidence.c_str());
+    std::printf("%zu goroutine, %s: %s\n", leak.count, leak.waits_for.c_str(),
+                leak.evidence.c_str());
     std::printf("cause %s, fix: %s\n", leak.cause.c_str(), leak.fix.c_str());
   });
 }

@@ -17,7 +17,8 @@ BENCHMARK(with_cancel);
 void with_timeout(benchmark::State& state) {
   taut::run([&] {
     auto parent = taut::with_cancel(taut::background());
-    for (auto _ : state) benchmark::DoNotOptimize(taut::with_timeout(parent.ctx, std::chrono::hours(1)));
+    for (auto _ : state)
+      benchmark::DoNotOptimize(taut::with_timeout(parent.ctx, std::chrono::hours(1)));
   });
 }
 BENCHMARK(with_timeout);

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Channels: chan<T>, and its directional ends send_chan<T> and recv_chan<T>.
 //
-//   taut::chan<job> jobs(16);                          // buffered; chan<job> jobs(0) hands over directly
+//   taut::chan<job> jobs(16);                          // buffered; chan<job> jobs(0) hands over
+//                                                      // directly
 //   taut::go([=] { for (auto& j : jobs) handle(j); }); // ends when jobs is closed and drained
 //   jobs.send(job{1});
 //   jobs.close();
 //
-//   auto [results, incoming] = taut::make_chan<int>(4); // typed ends: closes itself when the last sender dies
+//   auto [results, incoming] = taut::make_chan<int>(4); // typed ends: closes itself when the last
+//   sender dies
 //
-// A channel is a shared handle: copies name the same channel, and every call on one may come from any goroutine or thread at
-// once (the handle object itself is not synchronised: give each goroutine its own copy). A default-made handle is nil: it blocks
-// for ever, as in Go. T must be nothrow move constructible; its moves and destructor may run while the
-// channel is locked, so they must not use taut themselves. Waits are ended by the goroutine's bound context, which throws
-// taut::canceled; the forms that take a context or a deadline return result<T> instead and never throw canceled.
+// A channel is a shared handle: copies name the same channel, and every call on one may come from
+// any goroutine or thread at once (the handle object itself is not synchronised: give each
+// goroutine its own copy). A default-made handle is nil: it blocks for ever, as in Go. T must be
+// nothrow move constructible; its moves and destructor may run while the channel is locked, so they
+// must not use taut themselves. Waits are ended by the goroutine's bound context, which throws
+// taut::canceled; the forms that take a context or a deadline return result<T> instead and never
+// throw canceled.
 #pragma once
 
 #include <cstddef>
@@ -46,8 +50,8 @@ namespace detail {
 template <class T, class Self>
 class sends {
  public:
-  // send(value) blocks until a receiver or the buffer took the value. Throws panic("send on closed channel"), also
-  // when the channel is closed while it waits.
+  // send(value) blocks until a receiver or the buffer took the value. Throws panic("send on closed
+  // channel"), also when the channel is closed while it waits.
   void send(T value, site where = site::here()) const { chan_send(core(), &value, where); }
   // As send, but gives up when ctx ends: errc::canceled or errc::deadline_exceeded.
   result<void> send(const context& ctx, T value, site where = site::here()) const {
@@ -58,13 +62,13 @@ class sends {
                           site where = site::here()) const {
     return chan_send_until(core(), &value, {nullptr, &deadline}, where);
   }
-  // try_send(value) sends without waiting: errc::would_block when nobody can take it, errc::closed when closed.
-  // The value is lost unless it succeeds; test before you build a costly one.
+  // try_send(value) sends without waiting: errc::would_block when nobody can take it, errc::closed
+  // when closed. The value is lost unless it succeeds; test before you build a costly one.
   result<void> try_send(T value, site where = site::here()) const {
     return chan_try_send(core(), &value, where);
   }
-  // close() says that nothing more will be sent. Receivers drain the buffer, then see the end. Throws panic when nil or
-  // closed already. Only a sender should close.
+  // close() says that nothing more will be sent. Receivers drain the buffer, then see the end.
+  // Throws panic when nil or closed already. Only a sender should close.
   void close(site where = site::here()) const { chan_close(core(), where); }
 
  private:
@@ -81,22 +85,26 @@ class receives {
     if (!chan_recv(core(), slot.bytes, where)) return std::nullopt;
     return take(slot);
   }
-  // As recv, but gives up when ctx ends: errc::canceled or errc::deadline_exceeded; errc::closed when closed and drained.
+  // As recv, but gives up when ctx ends: errc::canceled or errc::deadline_exceeded; errc::closed
+  // when closed and drained.
   result<T> recv(const context& ctx, site where = site::here()) const {
     return recv_until({node_of(ctx), nullptr}, where);
   }
   // As recv, but gives up at the deadline.
-  result<T> recv_until(std::chrono::steady_clock::time_point deadline, site where = site::here()) const {
+  result<T> recv_until(std::chrono::steady_clock::time_point deadline,
+                       site where = site::here()) const {
     return recv_until(wait_limit{nullptr, &deadline}, where);
   }
-  // try_recv() receives without waiting: errc::would_block when nothing is there, errc::closed when closed and drained.
+  // try_recv() receives without waiting: errc::would_block when nothing is there, errc::closed when
+  // closed and drained.
   result<T> try_recv(site where = site::here()) const noexcept {
     elem_slot<T> slot;
     if (std::error_code e = chan_try_recv(core(), slot.bytes, where)) return e;
     return take(slot);
   }
 
-  // A channel is an input range: each step receives, and the range ends when the channel is closed and drained.
+  // A channel is an input range: each step receives, and the range ends when the channel is closed
+  // and drained.
   class iterator {
    public:
     using value_type = T;
@@ -108,11 +116,14 @@ class receives {
       return *this;
     }
     void operator++(int) { ++*this; }
-    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept { return !i.value_; }
+    friend bool operator==(const iterator& i, std::default_sentinel_t) noexcept {
+      return !i.value_;
+    }
 
    private:
     friend receives;
-    iterator(const receives* from, site where) : from_(from), where_(where), value_(from->recv(where)) {}
+    iterator(const receives* from, site where)
+        : from_(from), where_(where), value_(from->recv(where)) {}
     const receives* from_ = nullptr;
     site where_;
     mutable std::optional<T> value_;
@@ -139,7 +150,8 @@ class receives {
 // What every handle can be asked.
 template <class T, std::uint64_t Rights>
 class chan_base {
-  static_assert(std::is_nothrow_move_constructible_v<T>, "a channel's element must move without throwing");
+  static_assert(std::is_nothrow_move_constructible_v<T>,
+                "a channel's element must move without throwing");
   static_assert(std::is_object_v<T> && !std::is_const_v<T>);
 
  public:
@@ -149,7 +161,8 @@ class chan_base {
   template <std::uint64_t Other>
   chan_base(const chan_handle<Other>& other) noexcept : handle_(other) {}
 
-  // len() is the number of buffered values, cap() the size of the buffer; both 0 when nil. A snapshot: others go on.
+  // len() is the number of buffered values, cap() the size of the buffer; both 0 when nil. A
+  // snapshot: others go on.
   std::size_t len() const noexcept { return chan_len(handle_.core()); }
   std::size_t cap() const noexcept { return chan_cap(handle_.core()); }
   // False when nil.
@@ -178,15 +191,17 @@ class chan : public detail::chan_base<T, detail::send_right | detail::recv_right
  public:
   // chan() is nil.
   chan() noexcept = default;
-  // chan(capacity) makes a channel. Throws panic("makechan: size out of range") when the buffer is too large, std::bad_alloc without memory.
+  // chan(capacity) makes a channel. Throws panic("makechan: size out of range") when the buffer is
+  // too large, std::bad_alloc without memory.
   explicit chan(std::size_t capacity, detail::site where = detail::site::here())
-      : base(detail::chan_make(detail::elem_ops_of<T>, capacity, detail::send_right | detail::recv_right, false,
-                               where)) {}
+      : base(detail::chan_make(detail::elem_ops_of<T>, capacity,
+                               detail::send_right | detail::recv_right, false, where)) {}
 };
 
 // send_chan<T> may send and close.
 template <class T>
-class send_chan : public detail::chan_base<T, detail::send_right>, public detail::sends<T, send_chan<T>> {
+class send_chan : public detail::chan_base<T, detail::send_right>,
+                  public detail::sends<T, send_chan<T>> {
   using base = detail::chan_base<T, detail::send_right>;
 
  public:
@@ -197,7 +212,8 @@ class send_chan : public detail::chan_base<T, detail::send_right>, public detail
 
 // recv_chan<T> may receive.
 template <class T>
-class recv_chan : public detail::chan_base<T, detail::recv_right>, public detail::receives<T, recv_chan<T>> {
+class recv_chan : public detail::chan_base<T, detail::recv_right>,
+                  public detail::receives<T, recv_chan<T>> {
   using base = detail::chan_base<T, detail::recv_right>;
 
  public:
@@ -213,12 +229,14 @@ struct chan_ends {
   recv_chan<T> receiver;
 };
 
-// make_chan<T>(capacity) makes a channel of typed ends: it closes by itself when its last send_chan dies, so a forgotten close cannot leave a
-// receiver behind, and a sender with no receiver left is a proved leak at once.
+// make_chan<T>(capacity) makes a channel of typed ends: it closes by itself when its last send_chan
+// dies, so a forgotten close cannot leave a receiver behind, and a sender with no receiver left is
+// a proved leak at once.
 template <class T>
-[[nodiscard]] chan_ends<T> make_chan(std::size_t capacity, detail::site where = detail::site::here()) {
-  auto* c = detail::chan_make(detail::elem_ops_of<T>, capacity, detail::send_right | detail::recv_right, true,
-                              where);
+[[nodiscard]] chan_ends<T> make_chan(std::size_t capacity,
+                                     detail::site where = detail::site::here()) {
+  auto* c = detail::chan_make(detail::elem_ops_of<T>, capacity,
+                              detail::send_right | detail::recv_right, true, where);
   return {send_chan<T>(c), recv_chan<T>(c)};
 }
 

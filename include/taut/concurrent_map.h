@@ -6,9 +6,10 @@
 //   if (auto found = sessions.load(id)) use(*found);
 //   auto [value, loaded] = sessions.load_or_store(id, session());
 //
-// Split into shards by the hash of the key, each a hash table behind a shared_mutex; values are copied out, so nothing refers into the
-// map. Each function but range(), clear() and size() is one atomic step. The key's hash and comparison and the value's copy run under a shard's lock: they must
-// not use the same map. Any goroutine or thread may call any function at once.
+// Split into shards by the hash of the key, each a hash table behind a shared_mutex; values are
+// copied out, so nothing refers into the map. Each function but range(), clear() and size() is one
+// atomic step. The key's hash and comparison and the value's copy run under a shard's lock: they
+// must not use the same map. Any goroutine or thread may call any function at once.
 #pragma once
 
 #include <bit>
@@ -31,7 +32,8 @@ TAUT_BEGIN_NAMESPACE
 
 template <class Key, class Value, class Hash = std::hash<Key>, class Equal = std::equal_to<Key>>
 class concurrent_map {
-  static_assert(std::is_copy_constructible_v<Value>, "concurrent_map: values are copied out; keep pointers to what cannot be copied");
+  static_assert(std::is_copy_constructible_v<Value>,
+                "concurrent_map: values are copied out; keep pointers to what cannot be copied");
 
  public:
   using key_type = Key;
@@ -86,13 +88,16 @@ class concurrent_map {
     typename table::extracted gone;  // dies after the lock is released
     detail::exclusive_guard hold(s.guard);
     gone = s.entries.extract(key);
-    return gone.get() == nullptr ? std::nullopt : std::optional<Value>(std::move(gone.get()->value));
+    return gone.get() == nullptr ? std::nullopt
+                                 : std::optional<Value>(std::move(gone.get()->value));
   }
   // erase() removes a key; false when it was not there.
   bool erase(const Key& key) { return load_and_delete(key).has_value(); }
   // compare_and_swap() sets the value of a key to `wanted` if it has the value `old`.
   bool compare_and_swap(const Key& key, const Value& old, Value wanted)
-    requires requires { { old == old } -> std::convertible_to<bool>; }
+    requires requires {
+      { old == old } -> std::convertible_to<bool>;
+    }
   {
     shard& s = shard_of(key);
     detail::exclusive_guard hold(s.guard);
@@ -103,7 +108,9 @@ class concurrent_map {
   }
   // compare_and_delete() removes a key if it has the value `old`.
   bool compare_and_delete(const Key& key, const Value& old)
-    requires requires { { old == old } -> std::convertible_to<bool>; }
+    requires requires {
+      { old == old } -> std::convertible_to<bool>;
+    }
   {
     shard& s = shard_of(key);
     typename table::extracted gone;
@@ -113,8 +120,9 @@ class concurrent_map {
     gone = s.entries.extract(*e);
     return true;
   }
-  // range(f) calls f(key, value) for the entries until f returns false. No snapshot: each key comes at most once, with a value it had at some moment
-  // of the call; entries stored or removed meanwhile, also by f, may come or not. f may use the map.
+  // range(f) calls f(key, value) for the entries until f returns false. No snapshot: each key comes
+  // at most once, with a value it had at some moment of the call; entries stored or removed
+  // meanwhile, also by f, may come or not. f may use the map.
   template <class F>
   void range(F&& f) const {
     std::vector<std::pair<Key, Value>> copy;

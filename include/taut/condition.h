@@ -7,10 +7,11 @@
 //   { std::scoped_lock hold(m); queue.push(x); }
 //   changed.signal();
 //
-// Waiters are served in the order they came and never wake without a signal, so each signal wakes exactly one. Any goroutine or thread may
-// call any function at once; signal() and broadcast() need not hold the mutex. A wait is ended by the goroutine's bound context, which throws
-// taut::canceled; the forms that take a context or a deadline return result<void> and never throw canceled. However a wait ends, it holds
-// the mutex again. Constant-initialised.
+// Waiters are served in the order they came and never wake without a signal, so each signal wakes
+// exactly one. Any goroutine or thread may call any function at once; signal() and broadcast() need
+// not hold the mutex. A wait is ended by the goroutine's bound context, which throws
+// taut::canceled; the forms that take a context or a deadline return result<void> and never throw
+// canceled. However a wait ends, it holds the mutex again. Constant-initialised.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,8 @@ class condition {
   // One destroyed while somebody waits ends the process with a message.
   TAUT_API ~condition();
 
-  // wait() unlocks m, blocks until signalled, and locks m again. Throws panic when the caller does not hold m.
+  // wait() unlocks m, blocks until signalled, and locks m again. Throws panic when the caller does
+  // not hold m.
   TAUT_API void wait(mutex& m, detail::site where = detail::site::here());
   void wait(std::unique_lock<mutex>& hold, detail::site where = detail::site::here()) {
     wait(*hold.mutex(), where);
@@ -50,7 +52,8 @@ class condition {
   }
 
   // As wait, but gives up at the deadline: errc::deadline_exceeded.
-  result<void> wait_until(mutex& m, time_point deadline, detail::site where = detail::site::here()) {
+  result<void> wait_until(mutex& m, time_point deadline,
+                          detail::site where = detail::site::here()) {
     return wait_until(m, nullptr, false, &deadline, where);
   }
   result<void> wait_until(std::unique_lock<mutex>& hold, time_point deadline,

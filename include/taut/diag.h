@@ -4,7 +4,8 @@
 //   taut::leak_report report = taut::find_leaks();
 //   if (!report.leaks.empty()) std::fputs(report.to_text().c_str(), stderr);
 //
-// All functions may be called from any thread and any goroutine at any time; nothing is stopped, and no lock of the program is taken.
+// All functions may be called from any thread and any goroutine at any time; nothing is stopped,
+// and no lock of the program is taken.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,8 @@
 
 TAUT_BEGIN_NAMESPACE
 
-// stack() is the calling goroutine's stack as text in Go's form; stack(true) is every goroutine's, the calling one first.
+// stack() is the calling goroutine's stack as text in Go's form; stack(true) is every goroutine's,
+// the calling one first.
 [[nodiscard]] TAUT_API std::string stack(bool all = false);
 
 // dump() writes what stack(true) returns to a descriptor.
@@ -26,12 +28,13 @@ TAUT_API void dump(int fd);
 // How sure a verdict is.
 enum class leak_grade : std::uint8_t {
   proved,     // it can never run again, whatever the rest of the program does
-  suspected,  // everybody known to be able to wake it is stuck too; says in `evidence` what that leaves open
+  suspected,  // everybody known to be able to wake it is stuck too; says in `evidence` what that
+              // leaves open
 };
 
 // A place in the program.
 struct code_place {
-  std::string file;      // empty: unknown
+  std::string file;  // empty: unknown
   int line = 0;
   std::string function;  // empty: unknown
 };
@@ -47,18 +50,19 @@ struct leak {
   std::string fix;          // one line
   std::string object;       // what it waits for: "channel: cap 0, made at search.cc:36"
   code_place blocked;       // where it waits
-  code_place culprit;       // the other place: where the select gave up, the owner locked, the channel was made, ...
-  code_place created;       // where it was started
+  code_place culprit;  // the other place: where the select gave up, the owner locked, the channel
+                       // was made, ...
+  code_place created;  // where it was started
   std::chrono::nanoseconds longest{};     // the longest wait
   std::size_t memory = 0;                 // bytes of stack touched, estimated for large groups
   std::vector<std::uint64_t> goroutines;  // ids, at most 16
 };
 
 struct leak_report {
-  std::vector<leak> leaks;     // largest group first, proved before suspected
-  std::size_t goroutines = 0;  // that exist
+  std::vector<leak> leaks;                // largest group first, proved before suspected
+  std::size_t goroutines = 0;             // that exist
   std::size_t proved = 0, suspected = 0;  // of them
-  double seconds = 0;          // it took to find out
+  double seconds = 0;                     // it took to find out
 
   // to_text() is the report for a terminal, at most 100 columns wide.
   TAUT_API std::string to_text() const;
@@ -68,13 +72,15 @@ struct leak_report {
 struct leak_options {
   // A goroutine that has waited less than this is not looked at.
   std::chrono::nanoseconds min_age = std::chrono::seconds(1);
-  // As min_age, for suspicions about wait groups, conditions and semaphores, of which any code with a pointer may be the waker.
+  // As min_age, for suspicions about wait groups, conditions and semaphores, of which any code with
+  // a pointer may be the waker.
   std::chrono::nanoseconds min_age_of_shared = std::chrono::seconds(10);
   bool include_suspected = true;
 };
 
-// find_leaks() looks twice, a moment apart, and reports goroutines that were stuck both times. Takes some milliseconds for a thousand
-// goroutines; the first call reads the program's debug information too. Throws std::bad_alloc without memory for the report.
+// find_leaks() looks twice, a moment apart, and reports goroutines that were stuck both times.
+// Takes some milliseconds for a thousand goroutines; the first call reads the program's debug
+// information too. Throws std::bad_alloc without memory for the report.
 [[nodiscard]] TAUT_API leak_report find_leaks(const leak_options& wanted = {});
 
 TAUT_END_NAMESPACE

@@ -2,7 +2,8 @@
 // go() starts a goroutine; this_goroutine is what a goroutine may ask of itself.
 //
 //   taut::go([] { serve(); });
-//   taut::go(handle, std::move(connection));            // arguments are copied or moved, as std::thread's
+//   taut::go(handle, std::move(connection));            // arguments are copied or moved, as
+//                                                       // std::thread's
 //   taut::go({.name = "reader"}, [=] { read(jobs); });
 //   taut::go(ctx, [=] { poll(); });                     // bound: cancelling ctx ends its waits
 //
@@ -23,9 +24,10 @@
 
 TAUT_BEGIN_NAMESPACE
 
-// go(f) runs f in a new goroutine. Does not block. f is copied or moved onto the goroutine's stack; its result is
-// dropped. Throws std::bad_alloc when there is no memory for a stack. An exception that leaves f ends the
-// process with a dump (see options::on_panic); taut::canceled ends the goroutine quietly. Prefer scope, which joins.
+// go(f) runs f in a new goroutine. Does not block. f is copied or moved onto the goroutine's stack;
+// its result is dropped. Throws std::bad_alloc when there is no memory for a stack. An exception
+// that leaves f ends the process with a dump (see options::on_panic); taut::canceled ends the
+// goroutine quietly. Prefer scope, which joins.
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&>
 void go(F&& f, detail::site where = detail::site::here()) {
@@ -39,8 +41,9 @@ void go(const go_options& wanted, F&& f, detail::site where = detail::site::here
   detail::spawn_goroutine(std::forward<F>(f), wanted, nullptr, where);
 }
 
-// As go(f), bound to a context: when ctx is cancelled, the wait the goroutine is in, or the next one it begins (channel,
-// select, sleep, wait group, condition, semaphore, I/O; not mutex::lock), ends by throwing taut::canceled.
+// As go(f), bound to a context: when ctx is cancelled, the wait the goroutine is in, or the next
+// one it begins (channel, select, sleep, wait group, condition, semaphore, I/O; not mutex::lock),
+// ends by throwing taut::canceled.
 template <class F>
   requires std::is_invocable_v<std::decay_t<F>&>
 void go(const context& ctx, F&& f, detail::site where = detail::site::here()) {
@@ -61,11 +64,12 @@ void go(F&& f, A&& a, More&&... more) {
       {}, nullptr, {});
 }
 
-// yield() lets other goroutines run, then goes on. In a thread that is no goroutine it yields the thread.
+// yield() lets other goroutines run, then goes on. In a thread that is no goroutine it yields the
+// thread.
 TAUT_API void yield() noexcept;
 
-// goexit() ends the calling goroutine after running its destructors. It throws an object that nothing should catch. Must not be
-// called from a thread that is no goroutine (throws panic).
+// goexit() ends the calling goroutine after running its destructors. It throws an object that
+// nothing should catch. Must not be called from a thread that is no goroutine (throws panic).
 [[noreturn]] TAUT_API void goexit();
 
 namespace this_goroutine {
@@ -75,19 +79,21 @@ TAUT_API std::uint64_t id() noexcept;
 // The name given at birth or by set_name(); empty without one.
 TAUT_API std::string_view name() noexcept;
 TAUT_API void set_name(std::string_view name);
-// set_label() attaches a key and value that dumps and profiles show; goroutines started later by this one inherit it.
-// An empty value removes the key.
+// set_label() attaches a key and value that dumps and profiles show; goroutines started later by
+// this one inherit it. An empty value removes the key.
 TAUT_API void set_label(std::string_view key, std::string_view value);
 // label() returns the value of a key, empty when it is not set.
 TAUT_API std::string label(std::string_view key);
-// worker() is the number of the worker that runs the goroutine now; -1 in a thread that is no goroutine.
+// worker() is the number of the worker that runs the goroutine now; -1 in a thread that is no
+// goroutine.
 TAUT_API int worker() noexcept;
 // bound() is the context the goroutine was started with, background() when none.
 TAUT_API context bound();
 
 }  // namespace this_goroutine
 
-// While a pin lives, the goroutine stays on the worker it is on. Pins nest. Use it around code that keeps thread-local addresses.
+// While a pin lives, the goroutine stays on the worker it is on. Pins nest. Use it around code that
+// keeps thread-local addresses.
 class [[nodiscard]] pin {
  public:
   TAUT_API pin() noexcept;
@@ -96,7 +102,8 @@ class [[nodiscard]] pin {
   pin& operator=(const pin&) = delete;
 };
 
-// While a shield lives, the goroutine's waits are not ended by its bound context (D5): for clean-up that must wait. Shields nest.
+// While a shield lives, the goroutine's waits are not ended by its bound context (D5): for clean-up
+// that must wait. Shields nest.
 class [[nodiscard]] shield {
  public:
   TAUT_API shield() noexcept;

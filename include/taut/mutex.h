@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// mutex: mutual exclusion between goroutines (and threads). Waiting parks the goroutine, never its worker.
+// mutex: mutual exclusion between goroutines (and threads). Waiting parks the goroutine, never its
+// worker.
 //
 //   taut::mutex m;
 //   std::scoped_lock hold(m);
 //
-// Owned, as in C++: unlocking a mutex that another goroutine holds is misuse, which is what makes lock proofs exact; semaphore serves
-// hand-over. Not recursive. Constant-initialised: usable as a global. Meets Lockable. lock() is not ended by a cancelled context.
+// Owned, as in C++: unlocking a mutex that another goroutine holds is misuse, which is what makes
+// lock proofs exact; semaphore serves hand-over. Not recursive. Constant-initialised: usable as a
+// global. Meets Lockable. lock() is not ended by a cancelled context.
 #pragma once
 
 #include "taut/detail/lock_record.h"
@@ -22,11 +24,13 @@ class mutex {
   // One destroyed while somebody waits ends the process with a dump.
   TAUT_API ~mutex();
 
-  // lock() blocks until the mutex is free. A waiter of more than 1 ms is served before newcomers (starvation mode).
+  // lock() blocks until the mutex is free. A waiter of more than 1 ms is served before newcomers
+  // (starvation mode).
   TAUT_API void lock(detail::site where = detail::site::here());
   // try_lock() fails when the mutex is held or a starving waiter is due.
   [[nodiscard]] TAUT_API bool try_lock(detail::site where = detail::site::here()) noexcept;
-  // unlock() gives it up. Throws panic: "sync: unlock of unlocked mutex", or "sync: unlock of a mutex that another goroutine holds".
+  // unlock() gives it up. Throws panic: "sync: unlock of unlocked mutex", or "sync: unlock of a
+  // mutex that another goroutine holds".
   TAUT_API void unlock();
 
  private:

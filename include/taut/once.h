@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// once: does something exactly once, whoever comes first. once_value: computes a value at the first call.
+// once: does something exactly once, whoever comes first. once_value: computes a value at the first
+// call.
 //
 //   taut::once opened;
 //   opened.call([&] { open(); });                        // all callers return after open() has
 //
 //   taut::once_value settings([] { return load(); });    // nothing happens yet
-//   use(settings());                                     // loads; later calls return the same object
+//   use(settings());                                     // loads; later calls return the same
+//                                                        // object
 //
-// Any goroutine or thread may call at once. Waiting for the first caller is ended by the goroutine's bound context, which throws taut::canceled.
-// A call from inside the function waits for itself, for ever.
+// Any goroutine or thread may call at once. Waiting for the first caller is ended by the
+// goroutine's bound context, which throws taut::canceled. A call from inside the function waits for
+// itself, for ever.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +35,9 @@ class once {
   // One destroyed while somebody waits ends the process with a message.
   TAUT_API ~once();
 
-  // call(f) runs f unless a call has run its function already, and returns when that one has returned. An exception that leaves f passes to this
-  // caller and counts as done: later calls do nothing.
+  // call(f) runs f unless a call has run its function already, and returns when that one has
+  // returned. An exception that leaves f passes to this caller and counts as done: later calls do
+  // nothing.
   template <class F>
   void call(F&& f, detail::site where = detail::site::here()) {
     if (done()) return;
@@ -57,8 +61,8 @@ class once {
   detail::lock_record record_;
 };
 
-// once_value<F> is callable like F, without arguments; F runs at the first call only, and is destroyed then. An exception that leaves F is
-// thrown again by every call.
+// once_value<F> is callable like F, without arguments; F runs at the first call only, and is
+// destroyed then. An exception that leaves F is thrown again by every call.
 template <class F>
 class once_value {
   using value = std::invoke_result_t<F&>;

@@ -6,8 +6,9 @@
 //   b->clear();                   // it comes as its last user left it
 //   ...                           // goes back when b dies
 //
-// Each worker has slots of its own, so that two do not share a cache line; get() takes from others' slots before it makes a new object. The slots are
-// bounded: what does not fit is destroyed. Any goroutine or thread may call any function at once; nothing blocks. The pool must outlive what
+// Each worker has slots of its own, so that two do not share a cache line; get() takes from others'
+// slots before it makes a new object. The slots are bounded: what does not fit is destroyed. Any
+// goroutine or thread may call any function at once; nothing blocks. The pool must outlive what
 // get() returned.
 #pragma once
 
@@ -29,7 +30,8 @@ TAUT_API std::size_t pool_shards() noexcept;
 TAUT_API std::size_t pool_shard() noexcept;
 }  // namespace detail
 
-// What gives an object away by release(), as std::unique_ptr<T> does (whose header, <memory>, is too dear for this one).
+// What gives an object away by release(), as std::unique_ptr<T> does (whose header, <memory>, is
+// too dear for this one).
 template <class Owner, class T>
 concept pool_owner = requires(Owner owner) {
   { owner.release() } -> std::same_as<T*>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// result<T>: a value or a std::error_code, with the member names of std::expected, and the errors that taut's own
-// calls report.
+// result<T>: a value or a std::error_code, with the member names of std::expected, and the errors
+// that taut's own calls report.
 //
 //   taut::result<int> r = numbers.try_recv();
 //   if (r) use(*r);
@@ -18,14 +18,15 @@
 
 TAUT_BEGIN_NAMESPACE
 
-// What a call of taut reports when it has no value. Compare with error_code: `r.error() == errc::closed`.
+// What a call of taut reports when it has no value. Compare with error_code: `r.error() ==
+// errc::closed`.
 enum class errc {
-  canceled = 1,        // the context ended because somebody cancelled it ("context canceled")
-  deadline_exceeded,   // the context's or the call's deadline passed ("context deadline exceeded")
-  closed,              // the channel, connection or listener is closed
-  would_block,         // a try_ call would have had to wait
-  unavailable,         // a resource is used up: descriptors, memory, threads
-  bad_address,         // a network address that cannot be parsed or resolved
+  canceled = 1,       // the context ended because somebody cancelled it ("context canceled")
+  deadline_exceeded,  // the context's or the call's deadline passed ("context deadline exceeded")
+  closed,             // the channel, connection or listener is closed
+  would_block,        // a try_ call would have had to wait
+  unavailable,        // a resource is used up: descriptors, memory, threads
+  bad_address,        // a network address that cannot be parsed or resolved
 };
 
 // error_category() is the category of errc; its name is "taut".

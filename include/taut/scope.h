@@ -5,8 +5,9 @@
 //   for (auto& r : replicas) s.go([=] { first.send(fetch(r)); });
 //   s.wait();                       // joins; rethrows the first exception
 //
-// The goroutines of a scope are bound to its context, a child of the one given: cancel() ends their waits. The first exception that
-// leaves one cancels the scope and is rethrown by wait(), or by the destructor. taut::canceled ends a goroutine quietly.
+// The goroutines of a scope are bound to its context, a child of the one given: cancel() ends their
+// waits. The first exception that leaves one cancels the scope and is rethrown by wait(), or by the
+// destructor. taut::canceled ends a goroutine quietly.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +24,8 @@
 
 TAUT_BEGIN_NAMESPACE
 
-// A scope belongs to the goroutine or thread that made it; go(), cancel() and active() may be called from any.
+// A scope belongs to the goroutine or thread that made it; go(), cancel() and active() may be
+// called from any.
 class [[nodiscard]] scope {
  public:
   // scope() stands below background(), or below the bound context of the calling goroutine.
@@ -31,8 +33,8 @@ class [[nodiscard]] scope {
   TAUT_API explicit scope(const context& parent, detail::site where = detail::site::here());
   scope(const scope&) = delete;
   scope& operator=(const scope&) = delete;
-  // Joins: blocks until every goroutine of the scope has ended. When an exception is passing through, cancels first. Otherwise rethrows the first error
-  // of a goroutine unless wait() did.
+  // Joins: blocks until every goroutine of the scope has ended. When an exception is passing
+  // through, cancels first. Otherwise rethrows the first error of a goroutine unless wait() did.
   TAUT_API ~scope() noexcept(false);
 
   // go(f) starts f in the scope. Blocks while `limit` goroutines are active.
@@ -56,11 +58,13 @@ class [[nodiscard]] scope {
     return true;
   }
 
-  // set_limit(n) lets at most n goroutines be active; 0 means no limit. Throws panic when some are active.
+  // set_limit(n) lets at most n goroutines be active; 0 means no limit. Throws panic when some are
+  // active.
   TAUT_API void set_limit(std::size_t n);
   // cancel() ends the scope's context. Does not block.
   TAUT_API void cancel(detail::site where = detail::site::here()) noexcept;
-  // wait() blocks until every goroutine has ended, then rethrows the first error, once. The scope can be used again unless it was cancelled.
+  // wait() blocks until every goroutine has ended, then rethrows the first error, once. The scope
+  // can be used again unless it was cancelled.
   TAUT_API void wait(detail::site where = detail::site::here());
   // The context the goroutines are bound to.
   const context& ctx() const noexcept { return context_; }

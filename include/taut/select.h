@@ -4,11 +4,14 @@
 //   taut::select(taut::recv(jobs, [&](std::optional<job> j) { ... }),   // empty: closed
 //                taut::send(results, r),
 //                taut::recv(ctx.done(), [&] { stop = true; }),
-//                taut::timeout(50ms, [&] { retry(); }));                 // or otherwise([&] { ... })
+//                taut::timeout(50ms, [&] { retry(); }));                 // or otherwise([&] { ...
+//                                                                        // })
 //
-// If several operations can proceed, one is chosen uniformly at random. Operands are evaluated before select begins. A case on a nil
-// channel is never ready. Callable from any goroutine or thread; the chosen case's function runs after the operation, in the caller, with nothing
-// held. Throws panic("send on closed channel") when a chosen send meets a closed channel, canceled when the goroutine's bound context ends the wait.
+// If several operations can proceed, one is chosen uniformly at random. Operands are evaluated
+// before select begins. A case on a nil channel is never ready. Callable from any goroutine or
+// thread; the chosen case's function runs after the operation, in the caller, with nothing held.
+// Throws panic("send on closed channel") when a chosen send meets a closed channel, canceled when
+// the goroutine's bound context ends the wait.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +32,8 @@ struct nothing {
   void operator()() const noexcept {}
 };
 
-// Cases borrow the channel: they are made and used within one expression, or while its handle lives.
+// Cases borrow the channel: they are made and used within one expression, or while its handle
+// lives.
 template <class T, class F>
 struct recv_case {
   static constexpr bool is_channel = true;
@@ -48,7 +52,8 @@ struct recv_case {
     if constexpr (std::is_invocable_v<F&, std::optional<T>>) {
       f(std::move(value));
     } else {
-      static_assert(std::is_invocable_v<F&>, "recv: the function takes std::optional<T> (empty: closed) or nothing");
+      static_assert(std::is_invocable_v<F&>,
+                    "recv: the function takes std::optional<T> (empty: closed) or nothing");
       f();
     }
   }
@@ -83,17 +88,21 @@ struct timeout_case {
   site where;
 };
 
-TAUT_API std::chrono::steady_clock::time_point select_deadline(std::chrono::steady_clock::duration after) noexcept;
+TAUT_API std::chrono::steady_clock::time_point select_deadline(
+    std::chrono::steady_clock::duration after) noexcept;
 
 }  // namespace detail
 
-// recv(channel, f): a case that receives. f takes std::optional<T>, empty when the channel is closed and drained, or nothing.
+// recv(channel, f): a case that receives. f takes std::optional<T>, empty when the channel is
+// closed and drained, or nothing.
 template <class T, class F = detail::nothing>
-[[nodiscard]] auto recv(const recv_chan<T>& channel, F f = {}, detail::site where = detail::site::here()) {
+[[nodiscard]] auto recv(const recv_chan<T>& channel, F f = {},
+                        detail::site where = detail::site::here()) {
   return detail::recv_case<T, F>{channel.handle().core(), std::move(f), where};
 }
 template <class T, class F = detail::nothing>
-[[nodiscard]] auto recv(const chan<T>& channel, F f = {}, detail::site where = detail::site::here()) {
+[[nodiscard]] auto recv(const chan<T>& channel, F f = {},
+                        detail::site where = detail::site::here()) {
   return detail::recv_case<T, F>{channel.handle().core(), std::move(f), where};
 }
 
@@ -109,7 +118,8 @@ template <class T, class F = detail::nothing>
   return detail::send_case<T, F>{channel.handle().core(), std::move(value), std::move(f), where};
 }
 
-// otherwise(f): runs when no other case can proceed at once (Go's default). At most one, and not together with timeout.
+// otherwise(f): runs when no other case can proceed at once (Go's default). At most one, and not
+// together with timeout.
 template <class F = detail::nothing>
 [[nodiscard]] auto otherwise(F f = {}, detail::site where = detail::site::here()) {
   return detail::otherwise_case<F>{std::move(f), where};
@@ -119,8 +129,8 @@ template <class F = detail::nothing>
 template <class Rep, class Period, class F = detail::nothing>
 [[nodiscard]] auto timeout(std::chrono::duration<Rep, Period> after, F f = {},
                            detail::site where = detail::site::here()) {
-  return detail::timeout_case<F>{std::chrono::ceil<std::chrono::steady_clock::duration>(after), std::move(f),
-                                 where};
+  return detail::timeout_case<F>{std::chrono::ceil<std::chrono::steady_clock::duration>(after),
+                                 std::move(f), where};
 }
 
 namespace detail {
@@ -158,7 +168,8 @@ std::size_t select(Cases&&... cases) {
     }
   };
   (collect(cases), ...);
-  const std::size_t chosen = detail::select_core(erased, n, mode, limit, detail::first_site(cases...));
+  const std::size_t chosen =
+      detail::select_core(erased, n, mode, limit, detail::first_site(cases...));
   n = 0;
   std::size_t position = 0;
   std::size_t answer = 0;
@@ -185,8 +196,9 @@ inline void select(detail::site where = detail::site::here()) {
   detail::select_core(nullptr, 0, detail::select_mode::block, nullptr, where);
 }
 
-// select_list is a select whose cases are known only at run time, up to 65,535 of them. It borrows the channels and the values' room: keep
-// them alive until run() returned. A list may be run again. Not for use from two goroutines at once.
+// select_list is a select whose cases are known only at run time, up to 65,535 of them. It borrows
+// the channels and the values' room: keep them alive until run() returned. A list may be run again.
+// Not for use from two goroutines at once.
 class select_list {
  public:
   TAUT_API select_list();
@@ -212,10 +224,12 @@ class select_list {
     return add(channel.handle().core(), new sender(&value));
   }
 
-  // run() blocks until one case proceeded; returns its position. Throws as select does, and panic beyond 65,535 cases.
+  // run() blocks until one case proceeded; returns its position. Throws as select does, and panic
+  // beyond 65,535 cases.
   TAUT_API std::size_t run(detail::site where = detail::site::here());
   // try_run() does not wait: empty when nothing could proceed.
-  [[nodiscard]] TAUT_API std::optional<std::size_t> try_run(detail::site where = detail::site::here());
+  [[nodiscard]] TAUT_API std::optional<std::size_t> try_run(
+      detail::site where = detail::site::here());
   TAUT_API std::size_t size() const noexcept;
 
  private:

@@ -4,9 +4,10 @@
 //   taut::shared_mutex m;
 //   std::shared_lock read(m);      // or: std::unique_lock write(m);
 //
-// Writers come first: a waiting writer holds back new readers, and the readers that it held back go before the next writer. So a goroutine that
-// holds the lock shared must not take it shared again: with a writer in between neither ever goes on, as in Go. Meets SharedLockable; constant-initialised.
-// The write lock is owned. Waits are not ended by a cancelled context.
+// Writers come first: a waiting writer holds back new readers, and the readers that it held back go
+// before the next writer. So a goroutine that holds the lock shared must not take it shared again:
+// with a writer in between neither ever goes on, as in Go. Meets SharedLockable;
+// constant-initialised. The write lock is owned. Waits are not ended by a cancelled context.
 #pragma once
 
 #include <atomic>
@@ -30,8 +31,8 @@ class shared_mutex {
   TAUT_API void lock(detail::site where = detail::site::here());
   // try_lock() fails when anybody holds it.
   [[nodiscard]] TAUT_API bool try_lock(detail::site where = detail::site::here()) noexcept;
-  // unlock() gives the write lock up. Throws panic: "sync: Unlock of unlocked RWMutex", or "sync: Unlock of an RWMutex that another
-  // goroutine holds".
+  // unlock() gives the write lock up. Throws panic: "sync: Unlock of unlocked RWMutex", or "sync:
+  // Unlock of an RWMutex that another goroutine holds".
   TAUT_API void unlock();
 
   // lock_shared() blocks while a writer holds it or waits for it.
@@ -44,11 +45,14 @@ class shared_mutex {
  private:
   static constexpr int remembered = 4;
 
-  detail::lock_record writer_;                // held by the writer while it waits for readers, too
-  std::atomic<std::int32_t> readers_{0};      // that hold it or wait; less 2^30 while a writer holds or waits for readers
-  std::atomic<std::int32_t> leaving_{0};      // readers that the writer still waits for
-  std::uint32_t admitted_ = 0;                // readers let in that did not begin to wait yet; guarded by the bucket of &admitted_
-  std::uint32_t drained_ = 0;                 // the last reader left before the writer began to wait; guarded by the bucket of &drained_
+  detail::lock_record writer_;            // held by the writer while it waits for readers, too
+  std::atomic<std::int32_t> readers_{0};  // that hold it or wait; less 2^30 while a writer holds or
+                                          // waits for readers
+  std::atomic<std::int32_t> leaving_{0};  // readers that the writer still waits for
+  std::uint32_t admitted_ = 0;  // readers let in that did not begin to wait yet; guarded by the
+                                // bucket of &admitted_
+  std::uint32_t drained_ = 0;   // the last reader left before the writer began to wait; guarded by
+                                // the bucket of &drained_
   // Some of the goroutines that hold it shared: a hint for diagnosis, not complete.
   std::atomic<std::uint64_t> reader_hints_[remembered] = {};
 };

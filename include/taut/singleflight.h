@@ -4,9 +4,10 @@
 //   taut::singleflight<std::string, page> fetches;
 //   auto [page, shared] = fetches.run(url, [&] { return fetch(url); });
 //
-// The first caller of a key runs its function; those who come before it returns wait and get the same result. An exception that leaves the function
-// reaches every caller, except that a caller who waited sees std::system_error(errc::canceled) when the one who ran it was cancelled. Waiting
-// is ended by the goroutine's bound context. Any goroutine or thread may call any function at once.
+// The first caller of a key runs its function; those who come before it returns wait and get the
+// same result. An exception that leaves the function reaches every caller, except that a caller who
+// waited sees std::system_error(errc::canceled) when the one who ran it was cancelled. Waiting is
+// ended by the goroutine's bound context. Any goroutine or thread may call any function at once.
 #pragma once
 
 #include <atomic>
@@ -33,7 +34,8 @@ TAUT_BEGIN_NAMESPACE
 
 template <class Key, class Value, class Hash = std::hash<Key>, class Equal = std::equal_to<Key>>
 class singleflight {
-  static_assert(std::is_copy_constructible_v<Value>, "singleflight: every caller gets a copy of the value");
+  static_assert(std::is_copy_constructible_v<Value>,
+                "singleflight: every caller gets a copy of the value");
 
  public:
   struct outcome {
@@ -62,7 +64,8 @@ class singleflight {
   singleflight(const singleflight&) = delete;
   singleflight& operator=(const singleflight&) = delete;
 
-  // run(key, f) returns f(), or the result of a call for this key that runs already. Blocks until it is there.
+  // run(key, f) returns f(), or the result of a call for this key that runs already. Blocks until
+  // it is there.
   template <class F>
   outcome run(const Key& key, F&& f, detail::site where = detail::site::here()) {
     auto [c, first] = join(key, where);
@@ -92,13 +95,15 @@ class singleflight {
     return {*c->value, c->duplicates > 0};
   }
 
-  // run_chan(key, f) is run in a goroutine of its own: the outcome comes by a channel that has room for it. Does not
-  // block. The singleflight must outlive that goroutine.
+  // run_chan(key, f) is run in a goroutine of its own: the outcome comes by a channel that has room
+  // for it. Does not block. The singleflight must outlive that goroutine.
   template <class F>
-  recv_chan<late_outcome> run_chan(const Key& key, F&& f, detail::site where = detail::site::here()) {
+  recv_chan<late_outcome> run_chan(const Key& key, F&& f,
+                                   detail::site where = detail::site::here()) {
     auto [sender, receiver] = make_chan<late_outcome>(1, where);
     detail::spawn_goroutine(
-        [this, key, f = std::decay_t<F>(std::forward<F>(f)), to = std::move(sender), where]() mutable {
+        [this, key, f = std::decay_t<F>(std::forward<F>(f)), to = std::move(sender),
+         where]() mutable {
           std::optional<late_outcome> out;
           try {
             outcome o = run(key, f, where);
@@ -112,7 +117,8 @@ class singleflight {
     return std::move(receiver);
   }
 
-  // forget(key) makes the next run() of the key call its function, though an earlier call still runs.
+  // forget(key) makes the next run() of the key call its function, though an earlier call still
+  // runs.
   void forget(const Key& key) {
     detail::exclusive_guard hold(guard_);
     static_cast<void>(calls_.extract(key));
@@ -156,7 +162,8 @@ class singleflight {
   void leave(const Key& key, call& mine) {
     {
       detail::exclusive_guard hold(guard_);
-      if (auto* e = calls_.find(key); e != nullptr && &*e->value == &mine) static_cast<void>(calls_.extract(*e));
+      if (auto* e = calls_.find(key); e != nullptr && &*e->value == &mine)
+        static_cast<void>(calls_.extract(*e));
     }
     mine.done.done({});
   }

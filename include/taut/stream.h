@@ -56,7 +56,8 @@ class stream {
   stream() noexcept = default;
   stream(stream&& other) noexcept : fd_(std::exchange(other.fd_, nullptr)) {}
   stream& operator=(stream&& other) noexcept {
-    if (detail::poll_fd* old = std::exchange(fd_, std::exchange(other.fd_, nullptr))) detail::close_poll_fd(old);
+    if (detail::poll_fd* old = std::exchange(fd_, std::exchange(other.fd_, nullptr)))
+      detail::close_poll_fd(old);
     return *this;
   }
   ~stream() {
@@ -65,7 +66,8 @@ class stream {
 
   // read_some() blocks until there is something, and returns how many bytes it read: at least 1, or
   // 0 when the peer has finished (and for an empty buffer).
-  result<std::size_t> read_some(std::span<std::byte> into, detail::site where = detail::site::here()) {
+  result<std::size_t> read_some(std::span<std::byte> into,
+                                detail::site where = detail::site::here()) {
     return read(into, {}, where);
   }
   result<std::size_t> read_some(std::span<char> into, detail::site where = detail::site::here()) {
@@ -82,7 +84,8 @@ class stream {
 
   // read_full() blocks until the buffer is full. Fewer bytes than its size mean that the peer has
   // finished. After an error, what was read before it is lost.
-  result<std::size_t> read_full(std::span<std::byte> into, detail::site where = detail::site::here()) {
+  result<std::size_t> read_full(std::span<std::byte> into,
+                                detail::site where = detail::site::here()) {
     return fill(into, {}, where);
   }
   result<std::size_t> read_full(std::span<char> into, detail::site where = detail::site::here()) {
@@ -98,7 +101,8 @@ class stream {
   }
 
   // write_some() blocks until at least one byte was taken, and returns how many were.
-  result<std::size_t> write_some(std::span<const std::byte> from, detail::site where = detail::site::here()) {
+  result<std::size_t> write_some(std::span<const std::byte> from,
+                                 detail::site where = detail::site::here()) {
     return write(from, {}, where);
   }
   result<std::size_t> write_some(std::string_view from, detail::site where = detail::site::here()) {
@@ -114,7 +118,8 @@ class stream {
   }
 
   // As write_some(), gathering the parts, the first 16 of them, into one call.
-  result<std::size_t> write_some(std::span<const detail::const_part> parts, detail::site where = detail::site::here()) {
+  result<std::size_t> write_some(std::span<const detail::const_part> parts,
+                                 detail::site where = detail::site::here()) {
     return write_parts(parts, {}, where);
   }
   result<std::size_t> write_some(const context& ctx, std::span<const detail::const_part> parts,
@@ -123,7 +128,8 @@ class stream {
   }
 
   // write_all() blocks until everything was taken. After an error it is unknown how much was.
-  result<void> write_all(std::span<const std::byte> from, detail::site where = detail::site::here()) {
+  result<void> write_all(std::span<const std::byte> from,
+                         detail::site where = detail::site::here()) {
     return drain(from, {}, where);
   }
   result<void> write_all(std::string_view from, detail::site where = detail::site::here()) {
@@ -133,7 +139,8 @@ class stream {
                          detail::site where = detail::site::here()) {
     return drain(from, detail::limit_of(ctx), where);
   }
-  result<void> write_all(const context& ctx, std::string_view from, detail::site where = detail::site::here()) {
+  result<void> write_all(const context& ctx, std::string_view from,
+                         detail::site where = detail::site::here()) {
     return drain(bytes_of(from), detail::limit_of(ctx), where);
   }
 
@@ -165,12 +172,16 @@ class stream {
   static std::span<const std::byte> bytes_of(std::string_view s) noexcept {
     return std::as_bytes(std::span<const char>(s.data(), s.size()));
   }
-  TAUT_API result<std::size_t> read(std::span<std::byte> into, detail::io_limit limit, detail::site where);
-  TAUT_API result<std::size_t> fill(std::span<std::byte> into, detail::io_limit limit, detail::site where);
-  TAUT_API result<std::size_t> write(std::span<const std::byte> from, detail::io_limit limit, detail::site where);
-  TAUT_API result<std::size_t> write_parts(std::span<const detail::const_part> parts, detail::io_limit limit,
-                                           detail::site where);
-  TAUT_API result<void> drain(std::span<const std::byte> from, detail::io_limit limit, detail::site where);
+  TAUT_API result<std::size_t> read(std::span<std::byte> into, detail::io_limit limit,
+                                    detail::site where);
+  TAUT_API result<std::size_t> fill(std::span<std::byte> into, detail::io_limit limit,
+                                    detail::site where);
+  TAUT_API result<std::size_t> write(std::span<const std::byte> from, detail::io_limit limit,
+                                     detail::site where);
+  TAUT_API result<std::size_t> write_parts(std::span<const detail::const_part> parts,
+                                           detail::io_limit limit, detail::site where);
+  TAUT_API result<void> drain(std::span<const std::byte> from, detail::io_limit limit,
+                              detail::site where);
 };
 
 TAUT_END_NAMESPACE

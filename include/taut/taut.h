@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All of taut. For programs; libraries and taut's own code include what they use. Bridges to other libraries are in taut/interop/.
+// All of taut. For programs; libraries and taut's own code include what they use. Bridges to other
+// libraries are in taut/interop/.
 #pragma once
 
 // IWYU pragma: begin_exports

@@ -12,8 +12,9 @@
 
 TAUT_BEGIN_NAMESPACE
 
-// version() returns TAUT_VERSION as it was when the library was built. Compare it with TAUT_VERSION to
-// find a program that runs with another library than it was compiled for. Callable from any thread.
+// version() returns TAUT_VERSION as it was when the library was built. Compare it with TAUT_VERSION
+// to find a program that runs with another library than it was compiled for. Callable from any
+// thread.
 TAUT_API int version() noexcept;
 
 TAUT_END_NAMESPACE

@@ -5,9 +5,10 @@
 //   for (auto& part : parts) group.go([&] { work(part); });   // add, run, done
 //   group.wait();
 //
-// Any goroutine or thread may call any function at once; add() from zero must happen before wait(). Waits are ended by the goroutine's
-// bound context, which throws taut::canceled. Once wait() has returned, the group may be destroyed, though the last done() is still
-// returning. Constant-initialised.
+// Any goroutine or thread may call any function at once; add() from zero must happen before wait().
+// Waits are ended by the goroutine's bound context, which throws taut::canceled. Once wait() has
+// returned, the group may be destroyed, though the last done() is still returning.
+// Constant-initialised.
 #pragma once
 
 #include <atomic>
@@ -28,10 +29,12 @@ class wait_group {
   constexpr wait_group() noexcept = default;
   wait_group(const wait_group&) = delete;
   wait_group& operator=(const wait_group&) = delete;
-  // Throws nothing: one destroyed while somebody waits ends the process with a dump, for the waiter would touch freed memory.
+  // Throws nothing: one destroyed while somebody waits ends the process with a dump, for the waiter
+  // would touch freed memory.
   TAUT_API ~wait_group();
 
-  // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync: negative WaitGroup counter").
+  // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync:
+  // negative WaitGroup counter").
   TAUT_API void add(int n, detail::site where = detail::site::here());
   // done() is add(-1).
   void done(detail::site where = detail::site::here()) { add(-1, where); }
@@ -54,8 +57,9 @@ class wait_group {
       }
     };
     add(1, where);
-    detail::spawn_goroutine([in = member(this), f = std::decay_t<F>(std::forward<F>(f))]() mutable { f(); }, {},
-                            nullptr, where);
+    detail::spawn_goroutine(
+        [in = member(this), f = std::decay_t<F>(std::forward<F>(f))]() mutable { f(); }, {},
+        nullptr, where);
   }
 
  private:

@@ -44,7 +44,8 @@ saved_registers registers_of(std::uintptr_t saved_sp, const std::byte* copy) noe
 #endif
 
 saved_registers registers_of(const void* saved_sp) noexcept {
-  return registers_of(reinterpret_cast<std::uintptr_t>(saved_sp), static_cast<const std::byte*>(saved_sp));
+  return registers_of(reinterpret_cast<std::uintptr_t>(saved_sp),
+                      static_cast<const std::byte*>(saved_sp));
 }
 
 }  // namespace rt

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The C++ runtime's per-thread exception state, which must travel with a goroutine: what it has caught and how many exceptions are in flight.
+// The C++ runtime's per-thread exception state, which must travel with a goroutine: what it has
+// caught and how many exceptions are in flight.
 #pragma once
 
 #include "taut/export.h"

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tells ASan and TSan about stacks, switches and hand-offs. Empty in other builds.
 //
-// TSan sees every goroutine as a fiber of its own and is not told that a switch orders anything: only announce_handoff() and
-// accept_handoff() do. So it reports a race between two goroutines on one worker. src/arch and src/sched are compiled
-// without instrumentation, because one worker's data is touched from many fibers of one thread.
+// TSan sees every goroutine as a fiber of its own and is not told that a switch orders anything:
+// only announce_handoff() and accept_handoff() do. So it reports a race between two goroutines on
+// one worker. src/arch and src/sched are compiled without instrumentation, because one worker's
+// data is touched from many fibers of one thread.
 #pragma once
 
 #include <cstddef>
@@ -71,15 +72,16 @@ struct sanitizer_context {
 TAUT_ALWAYS_INLINE void before_switch([[maybe_unused]] sanitizer_context* leaving,
                                       [[maybe_unused]] sanitizer_context& entering) noexcept {
 #if defined(TAUT_ASAN)
-  __sanitizer_start_switch_fiber(leaving == nullptr ? nullptr : &leaving->fake_stack, entering.bottom,
-                                 entering.size);
+  __sanitizer_start_switch_fiber(leaving == nullptr ? nullptr : &leaving->fake_stack,
+                                 entering.bottom, entering.size);
 #endif
 #if defined(TAUT_TSAN)
   __tsan_switch_to_fiber(entering.fiber, 1);  // 1: the switch itself orders nothing
 #endif
 }
 
-// Just after taut_switch, in the context that continues. `from` is the one it came from, when its bounds are not known yet.
+// Just after taut_switch, in the context that continues. `from` is the one it came from, when its
+// bounds are not known yet.
 TAUT_ALWAYS_INLINE void after_switch([[maybe_unused]] sanitizer_context& continuing,
                                      [[maybe_unused]] sanitizer_context* from = nullptr) noexcept {
 #if defined(TAUT_ASAN)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory order
-//   MO-1  relaxed: a counter and a flag that several threads may find out at once; nothing is ordered by them.
+//   MO-1  relaxed: a counter and a flag that several threads may find out at once; nothing is
+//         ordered by them.
 #include "arch/stack.h"
 
 #include <fcntl.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Slabs of guarded stacks.
 //
-// A slab is one mapping of `count` slots; each slot is one guard page below `size` bytes of stack. Only touched pages cost
-// memory. A guard is a MADV_GUARD_INSTALL marker (Linux 6.13: 0.6 us, no mapping of its own, so a million fit the default vm.max_map_count), or before that an
-// mprotect'ed page from a budget of half that limit. A stack is never handed out without its guard.
+// A slab is one mapping of `count` slots; each slot is one guard page below `size` bytes of stack.
+// Only touched pages cost memory. A guard is a MADV_GUARD_INSTALL marker (Linux 6.13: 0.6 us, no
+// mapping of its own, so a million fit the default vm.max_map_count), or before that an mprotect'ed
+// page from a budget of half that limit. A stack is never handed out without its guard.
 #pragma once
 
 #include <cstddef>

@@ -12,7 +12,8 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-// glibc's thread descriptor lies above the thread pointer; 2304 bytes on 2.36, rounded up generously: too large only forbids moves.
+// glibc's thread descriptor lies above the thread pointer; 2304 bytes on 2.36, rounded up
+// generously: too large only forbids moves.
 constexpr std::uintptr_t descriptor_size = 4096;
 
 }  // namespace
@@ -23,8 +24,8 @@ tls_range measure_tls() noexcept {
 #if defined(__x86_64__)
   // Static TLS ends at the thread pointer, which is pthread_self().
   std::uintptr_t low = self, high = self + descriptor_size;
-  // A thread's descriptor is the last thing in its stack's mapping. What lies behind is somebody else's: often a slab, whose first block's
-  // address would pin every goroutine that uses it.
+  // A thread's descriptor is the last thing in its stack's mapping. What lies behind is somebody
+  // else's: often a slab, whose first block's address would pin every goroutine that uses it.
   pthread_attr_t attributes;
   if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
     void* base = nullptr;
@@ -37,7 +38,8 @@ tls_range measure_tls() noexcept {
   }
 #else
   // Variant 1: the descriptor lies below the thread pointer, static TLS above.
-  std::uintptr_t low = self, high = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()) + 16;
+  std::uintptr_t low = self,
+                 high = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer()) + 16;
 #endif
   struct state {
     std::uintptr_t low, high;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clang's thread-safety attributes, and the small compiler hints the sources share. Empty elsewhere.
+// Clang's thread-safety attributes, and the small compiler hints the sources share. Empty
+// elsewhere.
 #pragma once
 
 #if defined(__clang__)
@@ -15,7 +16,8 @@
 #define TAUT_ACQUIRE(...) TAUT_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define TAUT_TRY_ACQUIRE(...) TAUT_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define TAUT_RELEASE(...) TAUT_ATTRIBUTE(release_capability(__VA_ARGS__))
-// For a function that takes a lock and leaves it to the code after a switch, which the analysis cannot follow.
+// For a function that takes a lock and leaves it to the code after a switch, which the analysis
+// cannot follow.
 #define TAUT_LOCK_CROSSES_SWITCH TAUT_ATTRIBUTE(no_thread_safety_analysis)
 
 #define TAUT_NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))

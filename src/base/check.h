@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CHECK: an invariant of the runtime itself is broken; says which and ends the process. DCHECK: the same in builds
-// with TAUT_CHECKS. A caller's mistake is no invariant: that throws taut::panic.
+// CHECK: an invariant of the runtime itself is broken; says which and ends the process. DCHECK: the
+// same in builds with TAUT_CHECKS. A caller's mistake is no invariant: that throws taut::panic.
 #pragma once
 
 #include "base/annotations.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time is a property of the scheduler. now() is steady_clock, or virtual time while a test owns the clock.
+// Time is a property of the scheduler. now() is steady_clock, or virtual time while a test owns the
+// clock.
 //
 // Memory order
 //   MO-1  relaxed: a coarse time stamp for diagnosis; nothing is ordered by it.
@@ -25,8 +26,8 @@ void set_virtual_time(bool on) noexcept;
 bool virtual_time() noexcept;
 void advance_virtual_time(std::int64_t to) noexcept;
 
-// The scheduler's clock as it was some milliseconds ago: one load, for "since when". The watching thread refreshes it while
-// goroutines run, and each worker when it wakes.
+// The scheduler's clock as it was some milliseconds ago: one load, for "since when". The watching
+// thread refreshes it while goroutines run, and each worker when it wakes.
 extern std::atomic<std::int64_t> coarse_time;
 inline std::int64_t coarse_now() noexcept {
   return coarse_time.load(std::memory_order_relaxed);  // MO-1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tells the race detector what orders what, where it cannot see it: code of base, arch and sched is not instrumented, because one thread's data
-// there is touched from many goroutines. Empty in other builds.
+// Tells the race detector what orders what, where it cannot see it: code of base, arch and sched is
+// not instrumented, because one thread's data there is touched from many goroutines. Empty in other
+// builds.
 #pragma once
 
 #include "base/annotations.h"

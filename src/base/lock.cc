@@ -12,11 +12,12 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Spinning longer than a critical section only helps when the holder runs; when it was descheduled, give the CPU away.
+// Spinning longer than a critical section only helps when the holder runs; when it was descheduled,
+// give the CPU away.
 void lock::acquire_slow() noexcept {
   for (unsigned round = 0;; ++round) {
     for (int i = 0; i < 64; ++i) {
-      if (word_.load(std::memory_order_relaxed) == 0 &&           // MO-3
+      if (word_.load(std::memory_order_relaxed) == 0 &&         // MO-3
           word_.exchange(1, std::memory_order_acquire) == 0) {  // MO-1
         return;
       }

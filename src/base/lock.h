@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The runtime's own lock: one word, spins, for sections of some tens of nanoseconds that never park, call users or block.
+// The runtime's own lock: one word, spins, for sections of some tens of nanoseconds that never
+// park, call users or block.
 //
-// Cost: one locked read-modify-write to take (about 6 ns), a plain store to release: half of a futex lock, whose release needs a second locked
-// operation. A holder that the kernel descheduled is waited for by yielding, then by short sleeps. The lock belongs to a thread, so that code after a switch may
-// release what the goroutine before it took. In builds with TAUT_CHECKS each acquisition is tested against lock_order.h.
+// Cost: one locked read-modify-write to take (about 6 ns), a plain store to release: half of a
+// futex lock, whose release needs a second locked operation. A holder that the kernel descheduled
+// is waited for by yielding, then by short sleeps. The lock belongs to a thread, so that code after
+// a switch may release what the goroutine before it took. In builds with TAUT_CHECKS each
+// acquisition is tested against lock_order.h.
 //
 // Memory order
 //   MO-1  acquire by the winning exchange: sees everything before the release. Pairs with MO-2.
@@ -23,7 +26,8 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// What the calling thread holds, as counts per rank. Defined in sched/current.cc, which owns every thread_local.
+// What the calling thread holds, as counts per rank. Defined in sched/current.cc, which owns every
+// thread_local.
 struct held_locks {
   std::uint16_t count[ranks] = {};
 };
@@ -45,7 +49,7 @@ class TAUT_CAPABILITY("lock") lock {
     note_held(1);
   }
   TAUT_ALWAYS_INLINE bool try_acquire() noexcept TAUT_TRY_ACQUIRE(true) {
-    if (word_.load(std::memory_order_relaxed) != 0 ||           // MO-3
+    if (word_.load(std::memory_order_relaxed) != 0 ||         // MO-3
         word_.exchange(1, std::memory_order_acquire) != 0) {  // MO-1
       return false;
     }

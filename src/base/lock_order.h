@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every lock of the runtime and the order between them. A cycle does not compile; builds with TAUT_CHECKS test each
-// acquisition against what the thread holds.
+// Every lock of the runtime and the order between them. A cycle does not compile; builds with
+// TAUT_CHECKS test each acquisition against what the thread holds.
 #pragma once
 
 #include <array>
@@ -27,9 +27,9 @@ struct before {
   rank a, b;  // b may be taken while a is held
 };
 inline constexpr before lock_order[] = {
-    {rank::context, rank::timers}, {rank::context, rank::chan},     {rank::poll_fd, rank::sched},
-    {rank::timers, rank::chan},    {rank::timers, rank::sema},      {rank::chan, rank::sched},
-    {rank::sema, rank::sched},     {rank::sched, rank::registry},   {rank::registry, rank::stacks},
+    {rank::context, rank::timers}, {rank::context, rank::chan},    {rank::poll_fd, rank::sched},
+    {rank::timers, rank::chan},    {rank::timers, rank::sema},     {rank::chan, rank::sched},
+    {rank::sema, rank::sched},     {rank::sched, rank::registry},  {rank::registry, rank::stacks},
     {rank::timers, rank::poll_fd}, {rank::context, rank::poll_fd},
 };
 

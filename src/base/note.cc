@@ -12,7 +12,8 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-long futex(std::atomic<std::uint32_t>* word, int op, std::uint32_t value, const timespec* timeout) noexcept {
+long futex(std::atomic<std::uint32_t>* word, int op, std::uint32_t value,
+           const timespec* timeout) noexcept {
   return ::syscall(SYS_futex, word, op | FUTEX_PRIVATE_FLAG, value, timeout, nullptr, 0);
 }
 
@@ -32,7 +33,8 @@ bool note::sleep(std::int64_t timeout_ns) noexcept {
       seen = sleeping;
       return !word_.compare_exchange_strong(seen, clear);
     }
-    const timespec wait{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+    const timespec wait{static_cast<time_t>(left / 1'000'000'000),
+                        static_cast<long>(left % 1'000'000'000)};
     futex(&word_, FUTEX_WAIT, sleeping, &wait);
   }
   return true;

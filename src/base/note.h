@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// note: one thread sleeps, another wakes it, once per reset(). The only place where the runtime sleeps on a futex.
+// note: one thread sleeps, another wakes it, once per reset(). The only place where the runtime
+// sleeps on a futex.
 //
-// States   clear -> set by wake(); clear -> sleeping by sleep(), -> set by wake(). reset() makes it clear again and belongs to
+// States   clear -> set by wake(); clear -> sleeping by sleep(), -> set by wake(). reset() makes it
+// clear again and belongs to
 //          the sleeper, before it publishes that it will sleep.
 #pragma once
 

@@ -17,8 +17,8 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-constexpr int least_shift = 6;   // 64 bytes
-constexpr int most_shift = 16;   // 64 KiB
+constexpr int least_shift = 6;  // 64 bytes
+constexpr int most_shift = 16;  // 64 KiB
 constexpr int classes = most_shift - least_shift + 1;
 constexpr std::size_t chunk_size = std::size_t{1} << 20;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sending, receiving, closing: the operations of one channel. See chan_core.h for invariants and locks.
+// Sending, receiving, closing: the operations of one channel. See chan_core.h for invariants and
+// locks.
 //
 // Memory order
 //   MO-1  as in chan_core.h: peeks without the lock.
@@ -46,9 +47,10 @@ void unlink_own(chan_core& c, waiter& w) noexcept {
   if (w.queue != nullptr) static_cast<wait_queue*>(w.queue)->unlink(w);
 }
 
-// Parks the caller, whose channel is locked, in `queue`. Returns 0 when a partner (or close) ended the wait, else the interrupt.
-std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element, wait_reason why, site where,
-                     std::uint8_t mask) noexcept TAUT_LOCK_CROSSES_SWITCH {
+// Parks the caller, whose channel is locked, in `queue`. Returns 0 when a partner (or close) ended
+// the wait, else the interrupt.
+std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element, wait_reason why,
+                     site where, std::uint8_t mask) noexcept TAUT_LOCK_CROSSES_SWITCH {
   waiter& w = g->single;
   w.g = g;
   w.element = element;
@@ -129,7 +131,8 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
     move_element(c, element, oldest);
     if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
     c.take_at = c.after(c.take_at);
-    // A full buffer: the first waiting sender's value takes the place that became free, at the end of the line.
+    // A full buffer: the first waiting sender's value takes the place that became free, at the end
+    // of the line.
     if (waiter* w = c.senders.take_first()) {
       bump(c.sends);
       move_element(c, c.slot(c.put_at), w->element);
@@ -183,7 +186,8 @@ void chan_send(chan_core* c, void* element, site where) {
     c->guard.release();
     throw panic("send on closed channel");
   }
-  c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed), std::memory_order_relaxed);  // MO-2
+  c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed),
+                           std::memory_order_relaxed);  // MO-2
   c->last_send.set(id_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
@@ -206,7 +210,8 @@ bool chan_recv(chan_core* c, void* element, site where) {
   c->last_receive.set(id_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  const std::uint8_t why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
+  const std::uint8_t why =
+      wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
   if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
   return g->single.success;
 }
@@ -225,7 +230,8 @@ std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept 
   choice_point();
   if (c == nullptr) return make_error_code(errc::would_block);
   // Empty and open: no need for the lock. A sender that waits is a reason to look.
-  if (count_of(*c) == 0 && !is_closed(*c) && c->capacity != 0) return make_error_code(errc::would_block);
+  if (count_of(*c) == 0 && !is_closed(*c) && c->capacity != 0)
+    return make_error_code(errc::would_block);
   c->guard.acquire();
   const outcome o = accept(*c, element, current_goroutine(), where);
   if (o == outcome::done) return {};
@@ -249,13 +255,15 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit, s
   limited_wait wait(g, limit);
   std::uint8_t why;
   if (c == nullptr) {
-    if (!interrupted_before_park(g)) park(g, {wait_reason::chan_send_nil, nullptr, where}, nullptr, nullptr);
+    if (!interrupted_before_park(g))
+      park(g, {wait_reason::chan_send_nil, nullptr, where}, nullptr, nullptr);
     why = end_claimable(g);
   } else {
     c->guard.acquire();
     const outcome o = offer(*c, element, g, where);
     if (o != outcome::would_block) {
-      // An interrupt that came meanwhile loses: the operation is done. Its claim, if it won one, is waited for.
+      // An interrupt that came meanwhile loses: the operation is done. Its claim, if it won one, is
+      // waited for.
       const bool mine = claim(g);
       if (o == outcome::closed) c->guard.release();
       if (!mine) park(g, {wait_reason::chan_send, c, where}, nullptr, nullptr);
@@ -283,7 +291,8 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit, s
   limited_wait wait(g, limit);
   std::uint8_t why;
   if (c == nullptr) {
-    if (!interrupted_before_park(g)) park(g, {wait_reason::chan_receive_nil, nullptr, where}, nullptr, nullptr);
+    if (!interrupted_before_park(g))
+      park(g, {wait_reason::chan_receive_nil, nullptr, where}, nullptr, nullptr);
     why = end_claimable(g);
   } else {
     c->guard.acquire();
@@ -302,8 +311,12 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit, s
   return g->single.success ? std::error_code() : make_error_code(errc::closed);
 }
 
-std::size_t chan_len(const chan_core* c) noexcept { return c == nullptr || c->timer_channel ? 0 : count_of(*c); }
-std::size_t chan_cap(const chan_core* c) noexcept { return c == nullptr || c->timer_channel ? 0 : c->capacity; }
+std::size_t chan_len(const chan_core* c) noexcept {
+  return c == nullptr || c->timer_channel ? 0 : count_of(*c);
+}
+std::size_t chan_cap(const chan_core* c) noexcept {
+  return c == nullptr || c->timer_channel ? 0 : c->capacity;
+}
 bool chan_closed(const chan_core* c) noexcept { return c != nullptr && is_closed(*c); }
 
 }  // namespace detail

@@ -3,19 +3,23 @@
 //
 // Invariants, whenever guard is free
 //   senders or receivers is empty, unless one goroutine selects on both sides of this channel.
-//   If elements are buffered, receivers is empty. If there is room, senders is empty. (Waiters whose wait was ended by an interrupt may linger
-//   until they unlink themselves: taking one out fails its claim.)
+//   If elements are buffered, receivers is empty. If there is room, senders is empty. (Waiters
+//   whose wait was ended by an interrupt may linger until they unlink themselves: taking one out
+//   fails its claim.)
 //
-// States       open -> closed, once. Closed: both queues are empty; receives drain, then yield nothing.
-// Life         lives in a slab block that is never unmapped. The handle count starts with the maker's; at zero the channel is destroyed, unless somebody still waits
+// States       open -> closed, once. Closed: both queues are empty; receives drain, then yield
+// nothing. Life         lives in a slab block that is never unmapped. The handle count starts with
+// the maker's; at zero the channel is destroyed, unless somebody still waits
 //              on it, who then never can be woken: it stays as the evidence.
 //
-// Locks        guard (rank::chan); then rank::sched through ready(). Several channels in address order, by select. Never parks while holding:
+// Locks        guard (rank::chan); then rank::sched through ready(). Several channels in address
+// order, by select. Never parks while holding:
 //              the lock crosses the switch and is released by the commit.
 //
 // Memory order
-//   MO-1  relaxed: count and closed, peeked without the lock by operations that do not wait. They see some recent
-//         state, which is all a poll can promise; what they then do is decided under the lock.
+//   MO-1  relaxed: count and closed, peeked without the lock by operations that do not wait. They
+//         see some recent state, which is all a poll can promise; what they then do is decided
+//         under the lock.
 //   MO-2  relaxed: facts for diagnosis, written under the lock.
 #pragma once
 
@@ -79,15 +83,16 @@ struct wait_queue {
   }
 };
 
-// Who did something last, and where: evidence. Written under the lock, read by diagnosis without it.
+// Who did something last, and where: evidence. Written under the lock, read by diagnosis without
+// it.
 struct chan_fact {
   std::atomic<std::uint64_t> goroutine{0};
   std::atomic<const char*> file{nullptr};
   std::atomic<std::uint32_t> line{0};
   void set(std::uint64_t id, site where) noexcept {
-    goroutine.store(id, std::memory_order_relaxed);      // MO-2
-    file.store(where.file, std::memory_order_relaxed);   // MO-2
-    line.store(where.line, std::memory_order_relaxed);   // MO-2
+    goroutine.store(id, std::memory_order_relaxed);     // MO-2
+    file.store(where.file, std::memory_order_relaxed);  // MO-2
+    line.store(where.line, std::memory_order_relaxed);  // MO-2
   }
 };
 
@@ -100,40 +105,43 @@ namespace detail {
 
 struct chan_core {
   rt::lock guard{rt::rank::chan};
-  bool typed = false;                       // closes when its last sending handle dies
-  bool orphan = false;                      // no handle is left, yet somebody waits
-  bool timer_channel = false;               // fed by a timer: its buffer of one tick does not show
-  std::atomic<bool> timer_armed{false};     // a tick will come by itself: who waits here is alive
-  void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle dies
+  bool typed = false;                    // closes when its last sending handle dies
+  bool orphan = false;                   // no handle is left, yet somebody waits
+  bool timer_channel = false;            // fed by a timer: its buffer of one tick does not show
+  std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
+  void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
+                                                         // dies
   void* feeder = nullptr;
-  bool of_context = false;                  // a context closes it: made without a receiving handle
+  bool of_context = false;  // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
   std::uint32_t element_size = 0;
-  std::atomic<std::uint32_t> count{0};      // buffered elements
+  std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t capacity = 0;
-  std::uint32_t take_at = 0;                // index of the oldest element
+  std::uint32_t take_at = 0;  // index of the oldest element
   std::uint32_t put_at = 0;
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
   rt::wait_queue receivers, senders;
 
-  std::atomic<std::uint64_t> handles{0};    // sending low, receiving high
+  std::atomic<std::uint64_t> handles{0};  // sending low, receiving high
   // --- Evidence.
   std::atomic<std::uint64_t> sends{0}, receives{0};
   std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
   rt::chan_fact last_send, last_receive, left, closer;
   rt::left_for left_why = rt::left_for::nothing;
-  std::atomic<std::uintptr_t> dropped_at{0};            // return address of the last handle's end
+  std::atomic<std::uintptr_t> dropped_at{0};  // return address of the last handle's end
   std::atomic<std::uint64_t> dropped_by{0};
   site made;
   std::uint64_t maker = 0;
-  std::atomic<std::uint64_t> serial{0};     // unique while it lives; 0: freed
+  std::atomic<std::uint64_t> serial{0};  // unique while it lives; 0: freed
 
   std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * element_size; }
   std::uint32_t after(std::uint32_t i) const noexcept { return i + 1 == capacity ? 0 : i + 1; }
 };
 
-inline std::uint32_t senders_of(std::uint64_t handles) noexcept { return static_cast<std::uint32_t>(handles); }
+inline std::uint32_t senders_of(std::uint64_t handles) noexcept {
+  return static_cast<std::uint32_t>(handles);
+}
 inline std::uint32_t receivers_of(std::uint64_t handles) noexcept {
   return static_cast<std::uint32_t>(handles >> 32);
 }
@@ -151,8 +159,10 @@ enum class outcome : std::uint8_t {
   would_block,  // the lock is still held
 };
 
-outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
-outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+outcome offer(chan_core& c, void* element, goroutine* g,
+              site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+outcome accept(chan_core& c, void* element, goroutine* g,
+               site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
 
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {
@@ -164,7 +174,8 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
   }
 }
 
-// Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be called under locks that come before the channel's.
+// Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be
+// called under locks that come before the channel's.
 void close_from_runtime(chan_core& c, std::uint64_t closer, site where) noexcept;
 
 // For ever, unless an interrupt comes: nil channels, select without cases.

@@ -3,7 +3,8 @@
 //
 // Memory order
 //   MO-1  as in chan_core.h: peeks without the lock.
-//   MO-2  as in chan_core.h: evidence; also the increment of a count that the caller already keeps above zero.
+//   MO-2  as in chan_core.h: evidence; also the increment of a count that the caller already keeps
+//         above zero.
 #include <new>
 
 #include "base/slab.h"
@@ -21,8 +22,10 @@ namespace {
 std::atomic<std::uint64_t> last_serial{0};
 constexpr std::size_t most_bytes = std::size_t{1} << 40;
 
-// Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end, senders panic.
-void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+// Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end,
+// senders panic.
+void close_locked(chan_core& c, std::uint64_t closer,
+                  site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
   c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
   c.closer.set(closer, where);
   goroutine* woken = nullptr;
@@ -47,7 +50,8 @@ void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_
 
 void destroy(chan_core* c) noexcept {
   if (c->ops->destroy != nullptr) {
-    for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i)) c->ops->destroy(c->slot(i));
+    for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i))
+      c->ops->destroy(c->slot(i));
   }
   const std::size_t bytes = std::size_t{c->capacity} * c->element_size;
   if (bytes != 0) slab_give(c->buffer, bytes);
@@ -60,7 +64,8 @@ void destroy(chan_core* c) noexcept {
 
 namespace rt {
 
-void close_from_runtime(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void close_from_runtime(chan_core& c, std::uint64_t closer,
+                        site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
   c.guard.acquire();
   if (c.closed.load(std::memory_order_relaxed)) {  // MO-1
     c.guard.release();
@@ -73,7 +78,8 @@ void close_from_runtime(chan_core& c, std::uint64_t closer, site where) noexcept
 
 namespace detail {
 
-chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights, bool typed, site where) {
+chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights, bool typed,
+                     site where) {
   if (capacity > most_bytes / (ops.size == 0 ? 1 : ops.size) || capacity > 0xffffffffu) {
     throw panic("makechan: size out of range");
   }
@@ -107,13 +113,16 @@ void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
 
 void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
   goroutine* g = current_goroutine_or_null();
-  c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), std::memory_order_relaxed);  // MO-2
-  c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed), std::memory_order_relaxed);       // MO-2
+  c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),
+                      std::memory_order_relaxed);  // MO-2
+  c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed),
+                      std::memory_order_relaxed);  // MO-2
   std::uint64_t before;
   if (TAUT_UNLIKELY(c->typed) && (rights & 0xffffffffu) != 0) {
     before = c->handles.load();
     do {
-      // Only a sending handle makes another, so one that finds itself alone stays alone: it closes while it still counts.
+      // Only a sending handle makes another, so one that finds itself alone stays alone: it closes
+      // while it still counts.
       if (senders_of(before) == 1) {
         close_from_runtime(*c, g == nullptr ? 0 : g->id.load(), {});
         before = c->handles.fetch_sub(rights);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // select: look, then lock all in address order, look again, enqueue on all, park, dequeue.
 //
-// The first look locks one channel at a time, in random order, and takes the first that is ready: it was ready at that moment, and a random order makes the choice
-// uniform. Only when nothing was ready are all locked, because "nothing is ready" must hold for all at one instant, for otherwise() as for parking.
+// The first look locks one channel at a time, in random order, and takes the first that is ready:
+// it was ready at that moment, and a random order makes the choice uniform. Only when nothing was
+// ready are all locked, because "nothing is ready" must hold for all at one instant, for
+// otherwise() as for parking.
 //
-// Locks         rank::chan, several, in address order; they cross the switch and are released by the commit.
+// Locks         rank::chan, several, in address order; they cross the switch and are released by
+// the commit.
 #include "taut/select.h"
 
 #include <algorithm>
@@ -33,7 +36,9 @@ class index_array {
   std::uint16_t* begin() noexcept { return data(); }
   std::uint16_t* end() noexcept { return data() + size_; }
   std::uint16_t& operator[](std::size_t i) noexcept { return data()[i]; }
-  std::uint16_t operator[](std::size_t i) const noexcept { return (heap_ ? heap_.get() : room_)[i]; }
+  std::uint16_t operator[](std::size_t i) const noexcept {
+    return (heap_ ? heap_.get() : room_)[i];
+  }
 
  private:
   static constexpr std::size_t small = 16;
@@ -42,7 +47,8 @@ class index_array {
   std::unique_ptr<std::uint16_t[]> heap_;
 };
 
-// Fisher and Yates: every order of the cases with a channel is equally likely. Returns how many there are.
+// Fisher and Yates: every order of the cases with a channel is equally likely. Returns how many
+// there are.
 std::size_t random_order(const select_case* cases, std::size_t n, index_array& order) noexcept {
   std::size_t used = 0;
   for (std::size_t i = 0; i < n; ++i) {
@@ -57,7 +63,8 @@ std::size_t random_order(const select_case* cases, std::size_t n, index_array& o
 
 // One operation on one locked channel. When it is done the lock has been released.
 outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
-  const outcome o = s.sends ? offer(*s.channel, s.element, g, where) : accept(*s.channel, s.element, g, where);
+  const outcome o =
+      s.sends ? offer(*s.channel, s.element, g, where) : accept(*s.channel, s.element, g, where);
   s.received = o == outcome::done;
   return o;
 }
@@ -66,7 +73,8 @@ outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCK_CRO
 bool looks_unready(const select_case& s) noexcept {
   const chan_core& c = *s.channel;
   if (c.closed.load()) return false;
-  return s.sends ? c.receivers.empty() && c.count.load() >= c.capacity : c.count.load() == 0 && c.senders.empty();
+  return s.sends ? c.receivers.empty() && c.count.load() >= c.capacity
+                 : c.count.load() == 0 && c.senders.empty();
 }
 
 [[noreturn]] void throw_send_on_closed() { throw panic("send on closed channel"); }
@@ -111,7 +119,8 @@ class locked_channels {
   lock_list list_;
 };
 
-// Why the other channels of a select were left: evidence for the senders and receivers that still wait there.
+// Why the other channels of a select were left: evidence for the senders and receivers that still
+// wait there.
 void record_leaving(select_case& s, goroutine* g, site where, left_for why) noexcept {
   s.channel->left.set(g->id.load(), where);
   s.channel->left_why = why;
@@ -123,8 +132,8 @@ left_for reason_of(std::uint8_t interrupt_bit) noexcept {
 }
 
 // The blocking part. Returns the chosen case, or select_timed_out.
-std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, std::size_t used, goroutine* g,
-                         const std::chrono::steady_clock::time_point* deadline,
+std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, std::size_t used,
+                         goroutine* g, const std::chrono::steady_clock::time_point* deadline,
                          site where) TAUT_LOCK_CROSSES_SWITCH {
   const std::uint8_t mask = interrupts_for(g, deadline != nullptr ? interrupt::deadline : 0);
   std::unique_ptr<waiter*[]> many;
@@ -144,7 +153,8 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
     chan_core* c = s.channel;
-    // Ready after all. An interrupt may have claimed the wait already: then it is on its way to wake this goroutine, and that is waited for below.
+    // Ready after all. An interrupt may have claimed the wait already: then it is on its way to
+    // wake this goroutine, and that is waited for below.
     if (s.sends ? !c->closed.load() && c->receivers.empty() && c->count.load() == c->capacity
                 : !c->closed.load() && c->senders.empty() && c->count.load() == 0) {
       continue;
@@ -180,8 +190,8 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
-    park(g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where}, release_locks,
-         channels.leave_to_commit());
+    park(g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where},
+         release_locks, channels.leave_to_commit());
   }
   limit.disarm();
   const std::uint8_t why = g->ended_by;
@@ -222,7 +232,8 @@ namespace detail {
 
 using namespace rt;
 
-std::chrono::steady_clock::time_point select_deadline(std::chrono::steady_clock::duration after) noexcept {
+std::chrono::steady_clock::time_point select_deadline(
+    std::chrono::steady_clock::duration after) noexcept {
   const std::int64_t t = now();
   return to_time_point(after.count() > no_deadline - t ? no_deadline - 1 : t + after.count());
 }
@@ -236,7 +247,8 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     block_forever(wait_reason::select_no_cases, where);
   }
   // One channel and otherwise: a poll that is usually disappointed.
-  if (count == 1 && mode == select_mode::poll && (cases->channel == nullptr || looks_unready(*cases))) {
+  if (count == 1 && mode == select_mode::poll &&
+      (cases->channel == nullptr || looks_unready(*cases))) {
     return select_otherwise;
   }
   goroutine* g = current_goroutine();
@@ -254,7 +266,8 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     return order[i];
   }
   if (mode == select_mode::poll) {
-    // One case that was not ready is an answer; several are only when none was ready at one instant.
+    // One case that was not ready is an answer; several are only when none was ready at one
+    // instant.
     if (used <= 1) return select_otherwise;
     locked_channels channels(cases, order, used);
     channels.acquire();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that run once a context has ended, and what keeps a node alive for them. See context_node.h.
+// Functions that run once a context has ended, and what keeps a node alive for them. See
+// context_node.h.
 #include <exception>
 #include <utility>
 
@@ -12,8 +13,8 @@ namespace rt {
 namespace {
 
 bool can_end(const canceler_node& n) noexcept {
-  return n.handle.load() == cancel_handle::alive || ender_of(n.parent) != nullptr || n.timed || n.stop != nullptr ||
-         n.kind == context_kind::signal;
+  return n.handle.load() == cancel_handle::alive || ender_of(n.parent) != nullptr || n.timed ||
+         n.stop != nullptr || n.kind == context_kind::signal;
 }
 
 }  // namespace
@@ -93,7 +94,8 @@ after_func::after_func(const context& ctx, std::function<void()> f, detail::site
   run_function(mine);
 }
 
-after_func::after_func(after_func&& other) noexcept : registration_(std::exchange(other.registration_, nullptr)) {}
+after_func::after_func(after_func&& other) noexcept
+    : registration_(std::exchange(other.registration_, nullptr)) {}
 
 after_func& after_func::operator=(after_func&& other) noexcept {
   std::swap(registration_, other.registration_);
@@ -109,7 +111,8 @@ after_func::~after_func() {
 bool after_func::stop() noexcept {
   auto* f = static_cast<end_function*>(registration_);
   // On a context that never ends it is stopped once, too.
-  if (f == nullptr || f->node == nullptr) return f != nullptr && std::exchange(f->f, nullptr) != nullptr;
+  if (f == nullptr || f->node == nullptr)
+    return f != nullptr && std::exchange(f->f, nullptr) != nullptr;
   canceler_node& n = *f->node;
   {
     hold h(n.guard);
@@ -124,7 +127,8 @@ bool after_func::stop() noexcept {
 }
 
 void after_func::release() noexcept {
-  if (registration_ != nullptr) leave_function(static_cast<end_function*>(std::exchange(registration_, nullptr)));
+  if (registration_ != nullptr)
+    leave_function(static_cast<end_function*>(std::exchange(registration_, nullptr)));
 }
 
 TAUT_END_NAMESPACE

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the context layer does for the scheduler: goroutines bound to a context, and waits that a context may end. See context_node.h.
+// What the context layer does for the scheduler: goroutines bound to a context, and waits that a
+// context may end. See context_node.h.
 //
 // Memory order
 //   MO-1  relaxed: a fact for diagnosis, written by the waiting goroutine.
@@ -35,7 +36,8 @@ class binder final : public bound_contexts {
     g->bound = nullptr;
     if (canceler_node* n = ender_of(node)) {
       hold h(n->guard);
-      (g->bound_previous != nullptr ? g->bound_previous->bound_next : n->first_bound) = g->bound_next;
+      (g->bound_previous != nullptr ? g->bound_previous->bound_next : n->first_bound) =
+          g->bound_next;
       if (g->bound_next != nullptr) g->bound_next->bound_previous = g->bound_previous;
     }
     unref(node);

@@ -69,8 +69,10 @@ std::error_code context::err() const noexcept {
 
 std::exception_ptr context::cause() const {
   // One object each, so that causes can be compared.
-  static const std::exception_ptr canceled = std::make_exception_ptr(std::system_error(errc::canceled));
-  static const std::exception_ptr late = std::make_exception_ptr(std::system_error(errc::deadline_exceeded));
+  static const std::exception_ptr canceled =
+      std::make_exception_ptr(std::system_error(errc::canceled));
+  static const std::exception_ptr late =
+      std::make_exception_ptr(std::system_error(errc::deadline_exceeded));
   canceler_node* n = ender_of(node());
   if (n == nullptr || !has_ended(*n)) return nullptr;
   if (n->cause != nullptr) return n->cause;
@@ -164,7 +166,8 @@ context background() noexcept { return {}; }
 
 context todo() noexcept {
   // Its first reference is never given up.
-  static detail::context_node* const root = make_node<detail::context_node>({}, context_kind::todo, detail::site());
+  static detail::context_node* const root =
+      make_node<detail::context_node>({}, context_kind::todo, detail::site());
   root->ref();
   return context(root);
 }
@@ -173,9 +176,11 @@ cancelable with_cancel(const context& parent, detail::site where) {
   return hand_out(make_canceler(parent, context_kind::cancel, where));
 }
 
-cancelable with_deadline(const context& parent, context::time_point when, std::exception_ptr why, detail::site where) {
+cancelable with_deadline(const context& parent, context::time_point when, std::exception_ptr why,
+                         detail::site where) {
   const std::int64_t deadline = to_ns(when);
-  if (parent.node() != nullptr && parent.node()->deadline <= deadline) return with_cancel(parent, where);
+  if (parent.node() != nullptr && parent.node()->deadline <= deadline)
+    return with_cancel(parent, where);
   canceler_node* n = make_canceler(parent, context_kind::deadline, where);
   cancelable made = hand_out(n);
   n->deadline = deadline;
@@ -192,10 +197,11 @@ cancelable with_deadline(const context& parent, context::time_point when, std::e
   return made;
 }
 
-cancelable with_timeout(const context& parent, std::chrono::nanoseconds after, std::exception_ptr why,
-                        detail::site where) {
+cancelable with_timeout(const context& parent, std::chrono::nanoseconds after,
+                        std::exception_ptr why, detail::site where) {
   const std::int64_t t = rt::now();
-  const std::int64_t deadline = after.count() >= no_deadline - 1 - t ? no_deadline - 1 : t + after.count();
+  const std::int64_t deadline =
+      after.count() >= no_deadline - 1 - t ? no_deadline - 1 : t + after.count();
   return with_deadline(parent, to_time_point(deadline), std::move(why), where);
 }
 
@@ -203,7 +209,8 @@ context without_cancel(const context& parent, detail::site where) {
   return context(make_node<detail::context_node>(parent, context_kind::without_cancel, where));
 }
 
-context detail::with_any(const context& parent, const std::type_info& key, std::any value, site where) {
+context detail::with_any(const context& parent, const std::type_info& key, std::any value,
+                         site where) {
   auto* n = make_node<value_node>(parent, context_kind::value, where, &key);
   n->value = std::move(value);
   return context(n);

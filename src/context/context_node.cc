@@ -26,7 +26,8 @@ std::uint64_t caller_id() noexcept {
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
 
-void unlink_child(canceler_node& parent, canceler_node& child) noexcept TAUT_REQUIRES(parent.guard) {
+void unlink_child(canceler_node& parent, canceler_node& child) noexcept
+    TAUT_REQUIRES(parent.guard) {
   if (!child.linked) return;
   (child.previous != nullptr ? child.previous->next : parent.first_child) = child.next;
   if (child.next != nullptr) child.next->previous = child.previous;
@@ -46,7 +47,8 @@ void destroy(context_node* n) noexcept {
   if (n->kind == context_kind::value) return free_node(static_cast<value_node*>(n));
   if (n->ender != n) return free_node(n);
   auto* c = static_cast<canceler_node*>(n);
-  // First who might still end it, then the parent's walk: after these three nobody else can reach it.
+  // First who might still end it, then the parent's walk: after these three nobody else can reach
+  // it.
   if (c->timed) disarm(c->timer);
   c->stop.reset();
   if (canceler_node* above = ender_above(*c)) {
@@ -67,7 +69,8 @@ bool unref_unless_last(context_node& n) noexcept {
 }
 
 // Marks n, which is locked, and tells everybody who waits.
-void end_one(canceler_node& n, const ending& why, std::uint64_t by) noexcept TAUT_REQUIRES(n.guard) {
+void end_one(canceler_node& n, const ending& why, std::uint64_t by) noexcept
+    TAUT_REQUIRES(n.guard) {
   n.cause = why.cause;
   n.ended_file.store(why.where.file, std::memory_order_relaxed);  // MO-2
   n.ended_line.store(why.where.line, std::memory_order_relaxed);  // MO-2
@@ -81,10 +84,12 @@ void end_one(canceler_node& n, const ending& why, std::uint64_t by) noexcept TAU
     interrupt_wait(g, interrupt::bound);
     g = next;
   }
-  for (context_wait* w = n.first_wait; w != nullptr; w = w->next) interrupt_wait(w->g, interrupt::context);
+  for (context_wait* w = n.first_wait; w != nullptr; w = w->next)
+    interrupt_wait(w->g, interrupt::context);
 }
 
-// What is left when all guards are free: the functions, the stop source, the node's reference to itself.
+// What is left when all guards are free: the functions, the stop source, the node's reference to
+// itself.
 void finish_ended(canceler_node* list) noexcept {
   while (list != nullptr) {
     canceler_node* n = list;
@@ -171,7 +176,8 @@ void end_context(canceler_node* root, ending why) noexcept {
     if (canceler_node* child = n->first_child) {
       unlink_child(*n, *child);
       child->guard.acquire();
-      // One that ends now by itself waits for n's guard to unlink itself: nothing to do for it, nor for its children.
+      // One that ends now by itself waits for n's guard to unlink itself: nothing to do for it, nor
+      // for its children.
       if (child->state.load() != context_state::live) {
         child->guard.release();
         continue;
@@ -226,9 +232,12 @@ bool has_ended(canceler_node& n) noexcept {
 
 std::error_code error_of(context_state s) noexcept {
   switch (s) {
-    case context_state::canceled: return errc::canceled;
-    case context_state::deadline_exceeded: return errc::deadline_exceeded;
-    case context_state::live: break;
+    case context_state::canceled:
+      return errc::canceled;
+    case context_state::deadline_exceeded:
+      return errc::deadline_exceeded;
+    case context_state::live:
+      break;
   }
   return {};
 }

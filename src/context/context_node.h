@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nodes behind contexts: a tree that ends downwards.
 //
-// Three sizes of node. A plain one only has a kind and a parent (TODO, WithoutCancel); a value node has a key and a value; a canceler can end. Each
-// node knows `ender`, the nearest canceler on the way to the root, itself included: everything that waits for an end waits there.
+// Three sizes of node. A plain one only has a kind and a parent (TODO, WithoutCancel); a value node
+// has a key and a value; a canceler can end. Each node knows `ender`, the nearest canceler on the
+// way to the root, itself included: everything that waits for an end waits there.
 //
 // Invariants, whenever guard is free
-//   A live canceler with a canceler above it is linked in that one's children. An ended canceler has no children.
-//   Every goroutine bound to it, and every wait for it, is linked in its lists; both unlink themselves.
-//   `kept`: the node holds a reference to itself while something other than a handle shows that it ended (done channel, stop source, functions), so that its
-//   parent or its timer still finds it when the last handle is gone. Dropped when it ends, or when nothing can end it any more.
+//   A live canceler with a canceler above it is linked in that one's children. An ended canceler
+//   has no children. Every goroutine bound to it, and every wait for it, is linked in its lists;
+//   both unlink themselves. `kept`: the node holds a reference to itself while something other than
+//   a handle shows that it ended (done channel, stop source, functions), so that its parent or its
+//   timer still finds it when the last handle is gone. Dropped when it ends, or when nothing can
+//   end it any more.
 //
 // States       live -> canceled | deadline_exceeded, once.
-// Life         In slab memory; counted references: handles, children (of their parent), bound goroutines, registered functions. Parents hold their children
-//              weakly: a dying node unlinks itself under its parent's guard, and disarms its timer and stop callback first, so that none of the three
-//              meets a freed node.
+// Life         In slab memory; counted references: handles, children (of their parent), bound
+// goroutines, registered functions. Parents hold their children
+//              weakly: a dying node unlinks itself under its parent's guard, and disarms its timer
+//              and stop callback first, so that none of the three meets a freed node.
 //
-// Locks        guard (rank::context), a parent before its child; then timers, chan, sched. Ending a tree holds the guards along one path, so who calls
-//              cancel() second returns after all descendants have ended too. What runs other code (functions, stop callbacks, freeing) is
-//              collected and done after all guards are free.
+// Locks        guard (rank::context), a parent before its child; then timers, chan, sched. Ending a
+// tree holds the guards along one path, so who calls
+//              cancel() second returns after all descendants have ended too. What runs other code
+//              (functions, stop callbacks, freeing) is collected and done after all guards are
+//              free.
 //
 // Memory order
 //   MO-1  relaxed: a reference is added by who has one.
@@ -46,7 +52,15 @@ namespace rt {
 
 struct canceler_node;
 
-enum class context_kind : std::uint8_t { todo, without_cancel, value, cancel, deadline, stop_token, signal };
+enum class context_kind : std::uint8_t {
+  todo,
+  without_cancel,
+  value,
+  cancel,
+  deadline,
+  stop_token,
+  signal
+};
 enum class context_state : std::uint8_t { live, canceled, deadline_exceeded };
 enum class cancel_handle : std::uint8_t { none, alive, released, used };
 
@@ -57,12 +71,12 @@ namespace detail {
 struct context_node {
   rt::context_kind kind = rt::context_kind::todo;
   std::atomic<std::uint32_t> references{1};
-  context_node* parent = nullptr;         // a reference; nullptr: background
-  rt::canceler_node* ender = nullptr;     // nullptr: it never ends
+  context_node* parent = nullptr;      // a reference; nullptr: background
+  rt::canceler_node* ender = nullptr;  // nullptr: it never ends
   std::int64_t deadline = rt::no_deadline;
   site made;
-  std::uint64_t maker = 0;                // goroutine
-  std::atomic<std::uint64_t> serial{0};   // unique while it lives; 0: freed
+  std::uint64_t maker = 0;               // goroutine
+  std::atomic<std::uint64_t> serial{0};  // unique while it lives; 0: freed
 
   void ref() noexcept { references.fetch_add(1, std::memory_order_relaxed); }  // MO-1
 };
@@ -79,13 +93,14 @@ struct value_node : context_node {
   std::any value;
 };
 
-// A function that runs once its context has ended. Two may own it: the handle, and the node while it is linked there.
+// A function that runs once its context has ended. Two may own it: the handle, and the node while
+// it is linked there.
 struct end_function {
   canceler_node* node = nullptr;  // a reference
   end_function* next = nullptr;   // guarded by the node's guard
   end_function* previous = nullptr;
   bool linked = false;
-  bool direct = false;            // the runtime's own: runs in who ends the context, no goroutine
+  bool direct = false;  // the runtime's own: runs in who ends the context, no goroutine
   std::atomic<int> owners{1};
   std::function<void()> f;
   site where;
@@ -94,31 +109,32 @@ struct end_function {
 struct canceler_node : context_node {
   lock guard{rank::context};
   std::atomic<context_state> state{context_state::live};
-  std::atomic<bool> finished{false};      // done is closed too
+  std::atomic<bool> finished{false};  // done is closed too
   std::atomic<cancel_handle> handle{cancel_handle::none};
   bool kept TAUT_GUARDED_BY(guard) = false;
-  bool linked = false;                    // in the parent's children; guarded by the parent's guard
-  canceler_node* next = nullptr;          // siblings; guarded by the parent's guard
+  bool linked = false;            // in the parent's children; guarded by the parent's guard
+  canceler_node* next = nullptr;  // siblings; guarded by the parent's guard
   canceler_node* previous = nullptr;
   canceler_node* first_child TAUT_GUARDED_BY(guard) = nullptr;
   goroutine* first_bound TAUT_GUARDED_BY(guard) = nullptr;
   context_wait* first_wait TAUT_GUARDED_BY(guard) = nullptr;
   end_function* first_function TAUT_GUARDED_BY(guard) = nullptr;
-  detail::chan_core* done TAUT_GUARDED_BY(guard) = nullptr;  // a sending handle; made when first asked for
-  canceler_node* walk_up = nullptr;       // while a tree ends: whence; then: the next with work left
-  std::exception_ptr cause;               // null: the plain one; written once, before state
+  detail::chan_core* done TAUT_GUARDED_BY(guard) = nullptr;  // a sending handle; made when first
+                                                             // asked for
+  canceler_node* walk_up = nullptr;  // while a tree ends: whence; then: the next with work left
+  std::exception_ptr cause;          // null: the plain one; written once, before state
   std::exception_ptr deadline_cause;
   std::unique_ptr<std::stop_source> stops TAUT_GUARDED_BY(guard);
   struct stop_link;
-  std::unique_ptr<stop_link> stop;        // with_stop_token
+  std::unique_ptr<stop_link> stop;  // with_stop_token
   struct end_timer : rt::timer {
     canceler_node* node = nullptr;
   } timer;
-  bool timed = false;                     // the timer was armed
+  bool timed = false;  // the timer was armed
   // --- Evidence.
   std::atomic<const char*> ended_file{nullptr};  // where it was cancelled
   std::atomic<std::uint32_t> ended_line{0};
-  std::atomic<std::uint64_t> ended_by{0};        // goroutine
+  std::atomic<std::uint64_t> ended_by{0};  // goroutine
 };
 
 // Why and by whom a tree ends.
@@ -126,14 +142,16 @@ struct ending {
   context_state state = context_state::canceled;
   std::exception_ptr cause;
   site where;
-  // The caller is no goroutine that may run what others wrote: a timer, a stop callback. A goroutine of its own does that.
+  // The caller is no goroutine that may run what others wrote: a timer, a stop callback. A
+  // goroutine of its own does that.
   bool detached = false;
 };
 
 // Ends n and its descendants; does nothing when it has ended.
 void end_context(canceler_node* n, ending why) noexcept;
 
-// A new canceler below `parent`, linked or, when the parent has ended, ended. Throws std::bad_alloc.
+// A new canceler below `parent`, linked or, when the parent has ended, ended. Throws
+// std::bad_alloc.
 canceler_node* make_canceler(const context& parent, context_kind kind, site where);
 // The context and the cancel handle of a new canceler.
 cancelable hand_out(canceler_node* n) noexcept;
@@ -142,7 +160,9 @@ void begin_node(context_node& n, const context& parent, context_kind kind, site 
 
 void unref(context_node* n) noexcept;
 
-inline canceler_node* ender_of(const context_node* n) noexcept { return n == nullptr ? nullptr : n->ender; }
+inline canceler_node* ender_of(const context_node* n) noexcept {
+  return n == nullptr ? nullptr : n->ender;
+}
 
 // Ended, and its done channel is closed.
 bool has_ended(canceler_node& n) noexcept;

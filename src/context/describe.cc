@@ -19,7 +19,8 @@ using namespace rt;
 
 std::string type_name(const char* mangled) {
   int status = 0;
-  std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
+  std::unique_ptr<char, void (*)(void*)> text(
+      abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
   return text == nullptr ? mangled : text.get();
 }
 
@@ -44,7 +45,8 @@ std::string duration_text(std::int64_t ns) {
     const long long minutes = ns / 60'000'000'000;
     const double seconds = static_cast<double>(ns % 60'000'000'000) / 1e9;
     if (minutes >= 60) {
-      std::snprintf(text, sizeof text, "%s%lldh%lldm%.11gs", sign, minutes / 60, minutes % 60, seconds);
+      std::snprintf(text, sizeof text, "%s%lldh%lldm%.11gs", sign, minutes / 60, minutes % 60,
+                    seconds);
     } else if (minutes > 0) {
       std::snprintf(text, sizeof text, "%s%lldm%.11gs", sign, minutes, seconds);
     } else {
@@ -67,13 +69,20 @@ std::string deadline_text(std::int64_t deadline) {
 
 std::string step(const detail::context_node& n) {
   switch (n.kind) {
-    case context_kind::todo: return "context.TODO";
-    case context_kind::without_cancel: return ".WithoutCancel";
-    case context_kind::cancel: return ".WithCancel";
-    case context_kind::deadline: return ".WithDeadline(" + deadline_text(n.deadline) + ")";
-    case context_kind::stop_token: return ".WithStopToken";
-    case context_kind::signal: return ".WithSignals";
-    case context_kind::value: break;
+    case context_kind::todo:
+      return "context.TODO";
+    case context_kind::without_cancel:
+      return ".WithoutCancel";
+    case context_kind::cancel:
+      return ".WithCancel";
+    case context_kind::deadline:
+      return ".WithDeadline(" + deadline_text(n.deadline) + ")";
+    case context_kind::stop_token:
+      return ".WithStopToken";
+    case context_kind::signal:
+      return ".WithSignals";
+    case context_kind::value:
+      break;
   }
   auto& v = static_cast<const value_node&>(n);
   return ".WithValue(" + type_name(v.key->name()) + ", " + value_text(v.value) + ")";

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// scope: a count of active goroutines, who waits for it to be zero, who waits for it to be below the limit.
+// scope: a count of active goroutines, who waits for it to be zero, who waits for it to be below
+// the limit.
 //
 // Invariants, whenever guard is free
-//   joiners is empty when active is 0; starters is empty when active is below the limit. (A wait that was interrupted may linger until it unlinks itself.)
-//   A place that becomes free while somebody waits in starters is handed over: active does not change.
+//   joiners is empty when active is 0; starters is empty when active is below the limit. (A wait
+//   that was interrupted may linger until it unlinks itself.) A place that becomes free while
+//   somebody waits in starters is handed over: active does not change.
 //
-// Locks        guard (rank::sema). The goroutine that leaves last touches nothing of the scope after it released guard: whoever joined may destroy it.
+// Locks        guard (rank::sema). The goroutine that leaves last touches nothing of the scope
+// after it released guard: whoever joined may destroy it.
 #include "taut/scope.h"
 
 #include <memory>
@@ -32,7 +35,8 @@ struct scope::state {
 
   bool full() const noexcept TAUT_REQUIRES(guard) { return limit != 0 && active >= limit; }
 
-  // Parks the caller, who holds guard, in `queue` until it is taken out, or one of the interrupts of `mask`.
+  // Parks the caller, who holds guard, in `queue` until it is taken out, or one of the interrupts
+  // of `mask`.
   std::uint8_t wait_in(wait_queue& queue, goroutine* g, std::uint8_t mask, wait_reason why,
                        detail::site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
     waiter& w = g->single;
@@ -57,7 +61,8 @@ struct scope::state {
   }
 
   // Blocks until nobody is active.
-  std::uint8_t join(std::uint8_t mask, goroutine* g, detail::site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  std::uint8_t join(std::uint8_t mask, goroutine* g,
+                    detail::site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
     guard.acquire();
     if (active == 0) {
       guard.release();
@@ -95,7 +100,8 @@ scope::~scope() noexcept(false) {
 void scope::wait(detail::site where) {
   choice_point();
   goroutine* g = current_goroutine();
-  if (const std::uint8_t why = state_->join(interrupts_for(g, 0), g, where)) throw_interrupt(g, why);
+  if (const std::uint8_t why = state_->join(interrupts_for(g, 0), g, where))
+    throw_interrupt(g, why);
   std::exception_ptr error;
   {
     hold h(state_->guard);

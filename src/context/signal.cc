@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// notify_context. The handler writes the signal's number into a pipe; a thread of its own reads it and ends the contexts. The thread is started with the
-// first watch and stays: it sleeps in read().
+// notify_context. The handler writes the signal's number into a pipe; a thread of its own reads it
+// and ends the contexts. The thread is started with the first watch and stays: it sleeps in read().
 //
-// Locks        A std::mutex guards the watches and the dispositions. It is held for bookkeeping and sigaction() only, never while a context ends.
+// Locks        A std::mutex guards the watches and the dispositions. It is held for bookkeeping and
+// sigaction() only, never while a context ends.
 #include "taut/signal.h"
 
 #include <fcntl.h>
@@ -71,7 +72,8 @@ class watches {
     for (auto at = list_.begin(); at != list_.end(); ++at) {
       if (at->node != n) continue;
       for (const int s : at->signals) {
-        if (--users_[static_cast<std::size_t>(s)] == 0) ::sigaction(s, &before_[static_cast<std::size_t>(s)], nullptr);
+        if (--users_[static_cast<std::size_t>(s)] == 0)
+          ::sigaction(s, &before_[static_cast<std::size_t>(s)], nullptr);
       }
       list_.erase(at);
       return;
@@ -167,10 +169,12 @@ bool watchable(int s) noexcept {
 
 }  // namespace
 
-cancelable notify_context(const context& parent, std::initializer_list<int> signals, detail::site where) {
+cancelable notify_context(const context& parent, std::initializer_list<int> signals,
+                          detail::site where) {
   std::vector<int> wanted;
   for (const int s : signals) {
-    if (!watchable(s)) throw panic("notify_context: signal " + std::to_string(s) + " cannot be watched");
+    if (!watchable(s))
+      throw panic("notify_context: signal " + std::to_string(s) + " cannot be watched");
     bool twice = false;
     for (const int t : wanted) twice = twice || s == t;
     if (!twice) wanted.push_back(s);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The codes are those of docs/reference/diag.md. The order is the engine's: own lock, ended owner, circles of locks, what a stuck owner waits for; then
-// channels by the side that is missing; then the rest.
+// The codes are those of docs/reference/diag.md. The order is the engine's: own lock, ended owner,
+// circles of locks, what a stuck owner waits for; then channels by the side that is missing; then
+// the rest.
 //
 // Placeholders
 //   {g} {blocked} {reason} {since?}     the goroutine, where and why it waits
 //   {owner} {locked} {owner_blocked} {owner_reason}      of the lock it waits for
 //   {made} {maker} {cap} {len} {sends} {receives}        of the channel
-//   {receiver} {received} {sender} {sent} {left_by} {left} {dropped}      who used the channel last, and where
-//   {holder} {holder_blocked} {handles}                  the other stuck goroutine with a handle; how many exist
+//   {receiver} {received} {sender} {sent} {left_by} {left} {dropped}      who used the channel
+//                                                                         last, and where
+//   {holder} {holder_blocked} {handles}                  the other stuck goroutine with a handle;
+//                                                        how many exist
 //   {counter} {added} {done} {lost} {signaled}           of a wait group; of a condition
 #include "diag/causes.h"
 
@@ -26,17 +29,21 @@ bool for_owner(const evidence& e) noexcept { return e.owner_id != 0; }
 bool sender(const evidence& e) noexcept { return e.channel != nullptr && e.sends; }
 bool receiver(const evidence& e) noexcept { return e.channel != nullptr && !e.sends; }
 bool left_by(const evidence& e, left_for why) noexcept {
-  return e.channel->left_why == static_cast<std::uint8_t>(why) && e.channel->left.goroutine != e.g.id;
+  return e.channel->left_why == static_cast<std::uint8_t>(why) &&
+         e.channel->left.goroutine != e.g.id;
 }
 // The last two sends were this goroutine's, as far as is recorded.
 bool only_sender(const evidence& e) noexcept {
   return e.channel->previous_sender == e.g.id && e.channel->last_send.goroutine == e.g.id;
 }
 bool on_channel(wait_reason r) noexcept {
-  return r == wait_reason::chan_send || r == wait_reason::chan_receive || r == wait_reason::select ||
-         r == wait_reason::chan_receive_nil || r == wait_reason::chan_send_nil || r == wait_reason::select_no_cases;
+  return r == wait_reason::chan_send || r == wait_reason::chan_receive ||
+         r == wait_reason::select || r == wait_reason::chan_receive_nil ||
+         r == wait_reason::chan_send_nil || r == wait_reason::select_no_cases;
 }
-bool on_channel(const goroutine_record* g) noexcept { return g != nullptr && on_channel(g->reason); }
+bool on_channel(const goroutine_record* g) noexcept {
+  return g != nullptr && on_channel(g->reason);
+}
 
 site blocked_site(const evidence& e) noexcept { return e.g.waits_at; }
 site locked_site(const evidence& e) noexcept { return e.locked; }
@@ -65,110 +72,157 @@ constexpr cause causes[] = {
     // --- Waits for ever.
     {"R07", [](const evidence& e) noexcept { return waits(e, wait_reason::chan_receive_nil); },
      "goroutine {g} receives from a nil channel, which never yields anything",
-     "make the channel before it is used, or do not reset a handle that others still use", blocked_site},
+     "make the channel before it is used, or do not reset a handle that others still use",
+     blocked_site},
     {"R07", [](const evidence& e) noexcept { return waits(e, wait_reason::chan_send_nil); },
      "goroutine {g} sends to a nil channel, which never takes anything",
-     "make the channel before it is used, or do not reset a handle that others still use", blocked_site},
+     "make the channel before it is used, or do not reset a handle that others still use",
+     blocked_site},
     {"R07", [](const evidence& e) noexcept { return waits(e, wait_reason::select_no_cases); },
      "goroutine {g} selects without a case, which waits for ever",
      "return instead, or wait for a context: ctx.wait()", blocked_site},
-    {"R07", [](const evidence& e) noexcept { return waits(e, wait_reason::select) && e.channel == nullptr; },
-     "goroutine {g} selects over nil channels only", "make the channels first, or add a case that can run", blocked_site},
+    {"R07",
+     [](const evidence& e) noexcept {
+       return waits(e, wait_reason::select) && e.channel == nullptr;
+     },
+     "goroutine {g} selects over nil channels only",
+     "make the channels first, or add a case that can run", blocked_site},
     // --- Locks.
-    {"R24", [](const evidence& e) noexcept { return for_owner(e) && e.owner_id == e.g.owner && waits(e, wait_reason::rwmutex_rlock); },
+    {"R24",
+     [](const evidence& e) noexcept {
+       return for_owner(e) && e.owner_id == e.g.owner && waits(e, wait_reason::rwmutex_rlock);
+     },
      "goroutine {g} asks for a read lock at {blocked} while it holds the write lock since {locked}",
      "unlock first, or split off a function that expects the lock to be held", locked_site},
     {"R20", [](const evidence& e) noexcept { return for_owner(e) && e.owner_id == e.g.owner; },
-     "goroutine {g} locks again at {blocked} what it holds since {locked}: the lock is not recursive",
+     "goroutine {g} locks again at {blocked} what it holds since {locked}: the lock is not "
+     "recursive",
      "split off a function that expects the lock to be held", locked_site},
     {"R21", [](const evidence& e) noexcept { return for_owner(e) && e.owner == nullptr; },
      "goroutine {owner} locked at {locked} and ended without unlocking",
      "hold the lock by std::scoped_lock, which unlocks on every way out", locked_site},
     {"R22", [](const evidence& e) noexcept { return for_owner(e) && e.cycle; },
-     "goroutine {g} waits for the lock that goroutine {owner} holds since {locked}, and {owner} waits at {owner_blocked}, in a circle",
+     "goroutine {g} waits for the lock that goroutine {owner} holds since {locked}, and {owner} "
+     "waits at {owner_blocked}, in a circle",
      "take both locks at once: std::scoped_lock(a, b); or always in one order", locked_site},
     {"R25", [](const evidence& e) noexcept { return for_owner(e) && on_channel(e.owner); },
-     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at {owner_blocked}",
+     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at "
+     "{owner_blocked}",
      "move the channel operation out of the critical section", locked_site},
-    {"R26", [](const evidence& e) noexcept {
-       return for_owner(e) && (e.owner->reason == wait_reason::cond_wait || e.owner->reason == wait_reason::wait_group_wait ||
+    {"R26",
+     [](const evidence& e) noexcept {
+       return for_owner(e) && (e.owner->reason == wait_reason::cond_wait ||
+                               e.owner->reason == wait_reason::wait_group_wait ||
                                e.owner->reason == wait_reason::semacquire);
      },
-     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at {owner_blocked}",
+     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at "
+     "{owner_blocked}",
      "unlock before the wait", locked_site},
     {"R21", [](const evidence& e) noexcept { return for_owner(e); },
-     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at {owner_blocked}",
+     "goroutine {owner} holds the lock since {locked} and is itself stuck in {owner_reason} at "
+     "{owner_blocked}",
      "hold the lock by std::scoped_lock, and free the goroutine that holds it", locked_site},
     // --- Senders.
-    {"R09", [](const evidence& e) noexcept {
-       return sender(e) && e.channel->receives == 0 && e.channel->left.goroutine == 0 && e.channel->maker == e.g.id &&
-              e.channel->capacity == 0 && e.holder == nullptr && e.channel->receivers != 0;
+    {"R09",
+     [](const evidence& e) noexcept {
+       return sender(e) && e.channel->receives == 0 && e.channel->left.goroutine == 0 &&
+              e.channel->maker == e.g.id && e.channel->capacity == 0 && e.holder == nullptr &&
+              e.channel->receivers != 0;
      },
-     "goroutine {g} sends to a channel that only it could receive from", "give the channel room, cap 1, or receive in another goroutine",
-     made_site},
+     "goroutine {g} sends to a channel that only it could receive from",
+     "give the channel room, cap 1, or receive in another goroutine", made_site},
     {"R02", [](const evidence& e) noexcept { return sender(e) && left_by(e, left_for::timeout); },
      "the receiver, goroutine {left_by}, chose its timeout at {left} and left",
      "give the channel room for the answer that nobody waits for any more: cap 1", left_site},
     {"R18", [](const evidence& e) noexcept { return sender(e) && left_by(e, left_for::context); },
-     "the receiver, goroutine {left_by}, left at {left} because its context ended, which the sender does not watch",
+     "the receiver, goroutine {left_by}, left at {left} because its context ended, which the "
+     "sender does not watch",
      "send with the context: c.send(ctx, value), or start the sender by scope::go", left_site},
-    {"R11", [](const evidence& e) noexcept {
-       return sender(e) && e.holder != nullptr && e.holder->reason == wait_reason::chan_send && e.holder->object != e.channel->address;
+    {"R11",
+     [](const evidence& e) noexcept {
+       return sender(e) && e.holder != nullptr && e.holder->reason == wait_reason::chan_send &&
+              e.holder->object != e.channel->address;
      },
      "goroutine {g} sends to goroutine {holder}, which is itself stuck sending at {holder_blocked}",
      "send in one direction only, or select over the send and the receive", holder_site},
-    {"R08", [](const evidence& e) noexcept {
+    {"R08",
+     [](const evidence& e) noexcept {
        return sender(e) && e.channel->capacity != 0 && e.channel->receives == 0;
      },
      "the buffer of {cap} is full and nothing was ever received",
-     "start the receiver before the sends, or give the buffer the room that the protocol needs", made_site},
-    {"R04", [](const evidence& e) noexcept {
-       return sender(e) && e.channel->receives != 0 && e.channel->receives == e.channel->sends && e.channel->capacity == 0 &&
-              e.channel->receives == 1 && only_sender(e);
+     "start the receiver before the sends, or give the buffer the room that the protocol needs",
+     made_site},
+    {"R04",
+     [](const evidence& e) noexcept {
+       return sender(e) && e.channel->receives != 0 && e.channel->receives == e.channel->sends &&
+              e.channel->capacity == 0 && e.channel->receives == 1 && only_sender(e);
      },
-     "goroutine {g} has sent already, and sends again at {blocked}; the receiver took one value at {received}",
+     "goroutine {g} has sent already, and sends again at {blocked}; the receiver took one value at "
+     "{received}",
      "return after the first send", received_site},
-    {"R03", [](const evidence& e) noexcept {
-       return sender(e) && e.channel->receives != 0 && e.channel->previous_sender != 0 && !only_sender(e);
+    {"R03",
+     [](const evidence& e) noexcept {
+       return sender(e) && e.channel->receives != 0 && e.channel->previous_sender != 0 &&
+              !only_sender(e);
      },
-     "several goroutines send, but only {receives} values were received, the last by goroutine {receiver} at {received}",
-     "receive as often as is sent, give the channel room for all, or cancel the losers by a scope", received_site},
+     "several goroutines send, but only {receives} values were received, the last by goroutine "
+     "{receiver} at {received}",
+     "receive as often as is sent, give the channel room for all, or cancel the losers by a scope",
+     received_site},
     {"R01", [](const evidence& e) noexcept { return sender(e) && e.channel->receives != 0; },
-     "the receiver, goroutine {receiver}, left after {receives} receives, the last at {received}{dropped}",
-     "drain the channel, close it from the receiver's side of the protocol, or send with a context", received_site},
+     "the receiver, goroutine {receiver}, left after {receives} receives, the last at "
+     "{received}{dropped}",
+     "drain the channel, close it from the receiver's side of the protocol, or send with a context",
+     received_site},
     {"R01", [](const evidence& e) noexcept { return sender(e); },
      "nobody ever received from the channel made at {made}{dropped}",
      "give the channel room for what may stay unread, or receive on every path", made_site},
     // --- Receivers.
     {"R17", [](const evidence& e) noexcept { return receiver(e) && e.channel->of_context; },
-     "the context made at {made} can never end: it was not cancelled, and neither its handle nor its cancel exists any more",
+     "the context made at {made} can never end: it was not cancelled, and neither its handle nor "
+     "its cancel exists any more",
      "keep the cancel that with_cancel returned: it cancels when it dies", made_site},
-    {"R11", [](const evidence& e) noexcept {
-       return receiver(e) && e.holder != nullptr && e.holder->reason == wait_reason::chan_receive && e.holder->object != e.channel->address &&
-              e.holder->park_sequence != 0;
+    {"R11",
+     [](const evidence& e) noexcept {
+       return receiver(e) && e.holder != nullptr && e.holder->reason == wait_reason::chan_receive &&
+              e.holder->object != e.channel->address && e.holder->park_sequence != 0;
      },
      "goroutine {g} waits for goroutine {holder}, which is itself stuck at {holder_blocked}",
      "let one side begin: send before the first receive", holder_site},
     {"R05", [](const evidence& e) noexcept { return receiver(e) && e.channel->sends != 0; },
-     "no sender is left and nobody closed the channel; the last send was goroutine {sender}'s at {sent}",
-     "close the channel when the last value is sent, or use make_chan, whose channel closes when its last sender dies", sent_site},
+     "no sender is left and nobody closed the channel; the last send was goroutine {sender}'s at "
+     "{sent}",
+     "close the channel when the last value is sent, or use make_chan, whose channel closes when "
+     "its last sender dies",
+     sent_site},
     {"R05", [](const evidence& e) noexcept { return receiver(e); },
      "nobody ever sent to the channel made at {made}, and nobody closed it{dropped}",
-     "close the channel on every path, or use make_chan, whose channel closes when its last sender dies", made_site},
+     "close the channel on every path, or use make_chan, whose channel closes when its last sender "
+     "dies",
+     made_site},
     // --- The rest.
-    {"R28", [](const evidence& e) noexcept { return waits(e, wait_reason::wait_group_wait) && e.object != nullptr; },
-     "the counter stands at {counter}: add() at {added}, and everybody known to call done() has ended or is stuck",
+    {"R28",
+     [](const evidence& e) noexcept {
+       return waits(e, wait_reason::wait_group_wait) && e.object != nullptr;
+     },
+     "the counter stands at {counter}: add() at {added}, and everybody known to call done() has "
+     "ended or is stuck",
      "start the work by wait_group::go, which calls done() on every way out", added_site},
-    {"R32", [](const evidence& e) noexcept {
-       return waits(e, wait_reason::cond_wait) && e.object != nullptr && (e.object->words[0] >> 32) != 0;
+    {"R32",
+     [](const evidence& e) noexcept {
+       return waits(e, wait_reason::cond_wait) && e.object != nullptr &&
+              (e.object->words[0] >> 32) != 0;
      },
      "a signal at {signaled} came when nobody waited, and was lost",
      "wait with a predicate: c.wait(lock, [&] { return ready; })", signaled_site},
     {"R32", [](const evidence& e) noexcept { return waits(e, wait_reason::cond_wait); },
-     "nobody is known who could signal the condition", "signal at every change of what is waited for", blocked_site},
+     "nobody is known who could signal the condition",
+     "signal at every change of what is waited for", blocked_site},
     {"R38", [](const evidence& e) noexcept { return waits(e, wait_reason::semacquire); },
-     "nobody is known who could release the semaphore", "hold the permit by an object that gives it back on every way out", blocked_site},
-    {"R00", [](const evidence&) noexcept { return true; }, "everybody known to be able to wake it is stuck",
+     "nobody is known who could release the semaphore",
+     "hold the permit by an object that gives it back on every way out", blocked_site},
+    {"R00", [](const evidence&) noexcept { return true; },
+     "everybody known to be able to wake it is stuck",
      "see who holds what it waits for in the dump", blocked_site},
 };
 

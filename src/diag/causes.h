@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why a goroutine is stuck: the first row of a table whose predicate fits the recorded evidence. A new cause is a new row.
+// Why a goroutine is stuck: the first row of a table whose predicate fits the recorded evidence. A
+// new cause is a new row.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,14 @@ struct evidence {
   const proofs& verdicts;
   std::uint32_t index;
   const goroutine_record& g;
-  const channel_record* channel = nullptr;  // the first that it waits for
-  bool sends = false;                       // it waits to send there
-  const object_record* object = nullptr;    // any other object
-  std::uint64_t owner_id = 0;               // of the lock it waits for
-  const goroutine_record* owner = nullptr;  // nullptr: has ended, or no lock
-  site locked = site{};                     // where the owner locked
-  bool cycle = false;                       // following owners leads back to it
-  const goroutine_record* holder = nullptr; // another stuck goroutine with a handle to the channel
+  const channel_record* channel = nullptr;   // the first that it waits for
+  bool sends = false;                        // it waits to send there
+  const object_record* object = nullptr;     // any other object
+  std::uint64_t owner_id = 0;                // of the lock it waits for
+  const goroutine_record* owner = nullptr;   // nullptr: has ended, or no lock
+  site locked = site{};                      // where the owner locked
+  bool cycle = false;                        // following owners leads back to it
+  const goroutine_record* holder = nullptr;  // another stuck goroutine with a handle to the channel
   bool proved = false;
 };
 

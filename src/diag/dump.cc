@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The text is Go's, for Go's tools parse it: goleak, gotraceui, stack pretty printers. Differences that the grammar allows: arguments are always
-// "(...)"; "created by" names the file's stem where Go names the creating function, of which only the place is known; a thread that is no
-// goroutine and waits on one of our primitives is listed as goroutine 1000000000000000001 and up, an id that no goroutine reaches.
+// The text is Go's, for Go's tools parse it: goleak, gotraceui, stack pretty printers. Differences
+// that the grammar allows: arguments are always "(...)"; "created by" names the file's stem where
+// Go names the creating function, of which only the place is known; a thread that is no goroutine
+// and waits on one of our primitives is listed as goroutine 1000000000000000001 and up, an id that
+// no goroutine reaches.
 #include "diag/dump.h"
 
 #include <pthread.h>
@@ -32,11 +34,16 @@ const char* status_of(const goroutine_record& g) noexcept {
     return *reason != 0 ? reason : "waiting";
   }
   switch (g.state) {
-    case goroutine_state::idle: return "idle";
-    case goroutine_state::runnable: return "runnable";
-    case goroutine_state::running: return "running";
-    case goroutine_state::waiting: return "waiting";
-    case goroutine_state::blocking: return "syscall";
+    case goroutine_state::idle:
+      return "idle";
+    case goroutine_state::runnable:
+      return "runnable";
+    case goroutine_state::running:
+      return "running";
+    case goroutine_state::waiting:
+      return "waiting";
+    case goroutine_state::blocking:
+      return "syscall";
   }
   return "???";
 }
@@ -44,7 +51,8 @@ const char* status_of(const goroutine_record& g) noexcept {
 // Bare when every character is safe, else quoted.
 std::string label_token(std::string_view text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '/';
   });
   if (bare) return std::string(text);
   std::string quoted = "\"";
@@ -72,7 +80,8 @@ std::string labels_text(std::string_view packed, std::string_view name) {
   bool named = name.empty();
   while (!packed.empty()) {
     const std::size_t key_end = packed.find('\0');
-    const std::size_t value_end = key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
+    const std::size_t value_end =
+        key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
     if (value_end == packed.npos) break;
     const std::string_view key = packed.substr(0, key_end);
     // A goroutine's name is shown as one more label, in its place: keys are sorted.
@@ -93,7 +102,8 @@ std::string stem_of(std::string_view file) {
 }
 
 void append_frame(std::string& to, const named_frame& f) {
-  to += f.function + "(...)\n\t" + (f.file.empty() ? std::string("?") : f.file) + ":" + std::to_string(f.line);
+  to += f.function + "(...)\n\t" + (f.file.empty() ? std::string("?") : f.file) + ":" +
+        std::to_string(f.line);
   if (f.offset != 0) {
     char offset[24];
     std::snprintf(offset, sizeof offset, " +0x%zx", static_cast<std::size_t>(f.offset));
@@ -130,9 +140,12 @@ class string_sink final : public text_sink {
 
 std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names) {
   std::string text = "goroutine " + std::to_string(g.id) + " [" + status_of(g);
-  if (g.waits() && s.taken - g.since >= minute) text += ", " + std::to_string((s.taken - g.since) / minute) + " minutes";
+  if (g.waits() && s.taken - g.since >= minute)
+    text += ", " + std::to_string((s.taken - g.since) / minute) + " minutes";
   if (g.pinned) text += ", locked to thread";
-  text += "]" + labels_text(s.labels_of(g), g.is_thread ? std::string_view("thread") : s.name_of(g)) + ":\n";
+  text += "]" +
+          labels_text(s.labels_of(g), g.is_thread ? std::string_view("thread") : s.name_of(g)) +
+          ":\n";
   if (g.is_thread) {
     // Only the place of the wait is known of a thread.
     append_frame(text, {"thread", names.file(g.waits_at.file), static_cast<int>(g.waits_at.line)});
@@ -145,8 +158,10 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
     for (const named_frame* f : frames) append_frame(text, *f);
   } else {
     for (std::size_t i = 0; i < inner_frames; ++i) append_frame(text, *frames[i]);
-    text += "..." + std::to_string(frames.size() - inner_frames - outer_frames) + " frames elided...\n";
-    for (std::size_t i = frames.size() - outer_frames; i < frames.size(); ++i) append_frame(text, *frames[i]);
+    text +=
+        "..." + std::to_string(frames.size() - inner_frames - outer_frames) + " frames elided...\n";
+    for (std::size_t i = frames.size() - outer_frames; i < frames.size(); ++i)
+      append_frame(text, *frames[i]);
   }
   if (g.created.file != nullptr && !frame_namer::is_runtime(g.created)) {
     const std::string& file = names.file(g.created.file);
@@ -217,7 +232,8 @@ std::string stack(bool all) {
   ::pthread_attr_getstack(&attributes, &low, &size);
   ::pthread_attr_destroy(&attributes);
   std::uintptr_t pcs[512];
-  const std::size_t n = unwind(here, {here.sp, reinterpret_cast<std::uintptr_t>(low) + size}, pcs, 512);
+  const std::size_t n =
+      unwind(here, {here.sp, reinterpret_cast<std::uintptr_t>(low) + size}, pcs, 512);
   to.text = "goroutine 0 [running, locked to thread]:\n";
   for (std::size_t i = 0; i < n; ++i) {
     for (const named_frame& f : names.at(pcs[i])) {

@@ -12,8 +12,9 @@ namespace {
 
 // As Go hides its runtime's functions: what the reader did not write and cannot change.
 bool is_runtime_function(std::string_view function) noexcept {
-  for (std::string_view prefix : {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
-                                  "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread"}) {
+  for (std::string_view prefix :
+       {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
+        "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread"}) {
     if (function.starts_with(prefix)) return true;
   }
   return false;
@@ -23,7 +24,8 @@ bool is_runtime_function(std::string_view function) noexcept {
 bool is_ours(std::string_view file) noexcept {
   constexpr std::string_view here = __FILE__, tail = "diag/frames.cc";
   static_assert(here.ends_with(tail));
-  return file.starts_with(here.substr(0, here.size() - tail.size())) || file.find("/include/taut/") != file.npos;
+  return file.starts_with(here.substr(0, here.size() - tail.size())) ||
+         file.find("/include/taut/") != file.npos;
 }
 
 }  // namespace
@@ -36,7 +38,8 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
     f.function = short_function(from.function);
     f.file = from.file.empty() ? std::string() : short_path(from.file);
     f.line = from.line;
-    if (from.entry != 0 && !from.inlined && return_address > from.entry) f.offset = return_address - from.entry;
+    if (from.entry != 0 && !from.inlined && return_address > from.entry)
+      f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
     f.hidden = is_runtime_function(f.function) || (f.ours && !f.function.starts_with("taut::"));
     found->second.push_back(std::move(f));
@@ -44,7 +47,8 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
   return found->second;
 }
 
-std::vector<const named_frame*> frame_namer::frames_of(const snapshot& s, const goroutine_record& g) {
+std::vector<const named_frame*> frame_namer::frames_of(const snapshot& s,
+                                                       const goroutine_record& g) {
   std::vector<const named_frame*> all;
   for (std::uint32_t i = 0; i < g.frames; ++i) {
     for (const named_frame& f : at(s.frames[g.first_frame + i])) all.push_back(&f);
@@ -52,7 +56,8 @@ std::vector<const named_frame*> frame_namer::frames_of(const snapshot& s, const 
   return all;
 }
 
-std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s, const goroutine_record& g) {
+std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s,
+                                                             const goroutine_record& g) {
   std::vector<const named_frame*> all = frames_of(s, g);
   std::vector<const named_frame*> shown;
   for (const named_frame* f : all) {
@@ -61,7 +66,9 @@ std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s, 
   return shown.empty() ? all : shown;
 }
 
-bool frame_namer::is_runtime(site where) { return where.file != nullptr && is_ours(read_text(where.file)); }
+bool frame_namer::is_runtime(site where) {
+  return where.file != nullptr && is_ours(read_text(where.file));
+}
 
 const std::string& frame_namer::file(const char* file) {
   auto [found, fresh] = files_.try_emplace(file);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Places in a reader's words: stack frames without the runtime's own, and sites. Remembers what it looked up. For one thread at a time.
+// Places in a reader's words: stack frames without the runtime's own, and sites. Remembers what it
+// looked up. For one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,8 @@ std::string memory_text(std::size_t bytes) {
 
 std::string duration_text(std::chrono::nanoseconds d) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(d).count();
-  if (seconds < 1) return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + "ms";
+  if (seconds < 1)
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count()) + "ms";
   std::string text;
   if (seconds >= 3600) text += std::to_string(seconds / 3600) + "h";
   if (seconds >= 60) text += std::to_string(seconds / 60 % 60) + "m";
@@ -69,19 +70,24 @@ std::string place_text(const code_place& p) {
   return text;
 }
 
-void append_heading(std::string& to, std::size_t count, const char* fate, std::size_t memory, std::size_t causes) {
-  to += grouped(count) + (count == 1 ? " goroutine " : " goroutines ") + fate + " (" + memory_text(memory) + "), " +
-        std::to_string(causes) + (causes == 1 ? " cause\n" : " causes\n");
+void append_heading(std::string& to, std::size_t count, const char* fate, std::size_t memory,
+                    std::size_t causes) {
+  to += grouped(count) + (count == 1 ? " goroutine " : " goroutines ") + fate + " (" +
+        memory_text(memory) + "), " + std::to_string(causes) +
+        (causes == 1 ? " cause\n" : " causes\n");
 }
 
 void append_leak(std::string& to, const leak& l) {
-  std::string head = grouped(l.count) + " \u00d7 " + l.waits_for + "  for " + duration_text(l.longest);
-  const std::string verdict = (l.grade == leak_grade::proved ? "proved: " : "suspected: ") + l.evidence;
+  std::string head =
+      grouped(l.count) + " \u00d7 " + l.waits_for + "  for " + duration_text(l.longest);
+  const std::string verdict =
+      (l.grade == leak_grade::proved ? "proved: " : "suspected: ") + l.evidence;
   // The multiplication sign is two bytes and one column.
   const std::size_t width = head.size() - 1 + 2;
   to += "\n  " + head;
   if (width + 2 + verdict.size() <= columns) {
-    to += std::string(std::max<std::size_t>(2, width < 65 ? 65 - width : 2), ' ').substr(0, columns - width - verdict.size()) +
+    to += std::string(std::max<std::size_t>(2, width < 65 ? 65 - width : 2), ' ')
+              .substr(0, columns - width - verdict.size()) +
           verdict + "\n";
   } else {
     to += "\n";
@@ -123,8 +129,8 @@ std::string leak_report::to_text() const {
     }
   }
   char end[96];
-  std::snprintf(end, sizeof end, "%s%s goroutines looked at in %.0f ms\n", text.empty() ? "no leaks: " : "\n",
-                grouped(goroutines).c_str(), seconds * 1000);
+  std::snprintf(end, sizeof end, "%s%s goroutines looked at in %.0f ms\n",
+                text.empty() ? "no leaks: " : "\n", grouped(goroutines).c_str(), seconds * 1000);
   return text + end;
 }
 
@@ -146,8 +152,11 @@ std::string leak_report::to_json() const {
                    {"memory_bytes", l.memory},
                    {"goroutines", l.goroutines}});
   }
-  const nlohmann::json report = {{"goroutines", goroutines}, {"proved", proved}, {"suspected", suspected},
-                                 {"seconds", seconds}, {"leaks", std::move(all)}};
+  const nlohmann::json report = {{"goroutines", goroutines},
+                                 {"proved", proved},
+                                 {"suspected", suspected},
+                                 {"seconds", seconds},
+                                 {"leaks", std::move(all)}};
   return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

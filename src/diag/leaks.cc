@@ -68,8 +68,9 @@ std::string evidence_text(const evidence& e) {
   }
   if (e.channel != nullptr) {
     const handle_count n = e.verdicts.handles(*e.channel, !e.sends);
-    return "all " + counted(n.exist, "handle") + (e.sends ? " that can receive" : " that can send") +
-           (n.exist == 1 ? " is" : " are") + " held by stuck goroutines; a raw reference may live elsewhere";
+    return "all " + counted(n.exist, "handle") +
+           (e.sends ? " that can receive" : " that can send") + (n.exist == 1 ? " is" : " are") +
+           " held by stuck goroutines; a raw reference may live elsewhere";
   }
   if (e.owner_id != 0) return "the owner is suspected too";
   return "only stuck goroutines are seen to refer to it; a reference may live elsewhere";
@@ -90,14 +91,16 @@ std::string object_text(const evidence& e, frame_namer& names) {
   return {};
 }
 
-using group_key = std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*, bool>;
+using group_key =
+    std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*, bool>;
 
 struct group {
   leak report;
   std::size_t measured = 0;
 };
 
-// Where it waits: the place recorded, or, when a header of the system called for it (std::scoped_lock), the first frame outside.
+// Where it waits: the place recorded, or, when a header of the system called for it
+// (std::scoped_lock), the first frame outside.
 code_place blocked_place(const evidence& e, frame_namer& names) {
   auto is_system = [](std::string_view file) { return file.starts_with("/usr/"); };
   code_place p = place_of(e.g.waits_at, names);
@@ -138,7 +141,9 @@ leak_report find_leaks(const leak_options& wanted) {
   const snapshot before({.stacks = false});
   pause_between_looks();
   const snapshot s({.stacks = true, .references = true, .caller = &here});
-  const proofs verdicts(before, s, {wanted.min_age.count(), std::max(wanted.min_age, wanted.min_age_of_shared).count()});
+  const proofs verdicts(
+      before, s,
+      {wanted.min_age.count(), std::max(wanted.min_age, wanted.min_age_of_shared).count()});
 
   leak_report report;
   frame_namer names;
@@ -151,7 +156,8 @@ leak_report find_leaks(const leak_options& wanted) {
     ++(v == verdict::proved ? report.proved : report.suspected);
     const evidence e = evidence_of(verdicts, i);
     const cause& why = cause_of(e);
-    group& into = groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, &why, e.proved}];
+    group& into =
+        groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, &why, e.proved}];
     if (into.report.count++ == 0) {
       leak first = describe(e, why, names);
       first.count = 1;
@@ -162,7 +168,8 @@ leak_report find_leaks(const leak_options& wanted) {
     if (l.goroutines.size() < most_ids) l.goroutines.push_back(g.id);
     if (g.stack_low != 0 && into.measured < most_measured) {
       ++into.measured;
-      l.memory += touched_stack(reinterpret_cast<std::byte*>(g.stack_low), reinterpret_cast<std::byte*>(g.stack_high));
+      l.memory += touched_stack(reinterpret_cast<std::byte*>(g.stack_low),
+                                reinterpret_cast<std::byte*>(g.stack_high));
     }
   }
   for (auto& [key, g] : groups) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An array that grows in pages of its own: a snapshot of a wedged process must not need the allocator's lock.
+// An array that grows in pages of its own: a snapshot of a wedged process must not need the
+// allocator's lock.
 #pragma once
 
 #include <sys/mman.h>
@@ -54,9 +55,10 @@ class mapped_array {
   bool reserve(std::size_t n) noexcept {
     std::size_t wanted = capacity_ == 0 ? first : capacity_ * 2;
     while (wanted < n) wanted *= 2;
-    void* p = data_ == nullptr ? ::mmap(nullptr, wanted * sizeof(T), PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-                               : ::mremap(data_, capacity_ * sizeof(T), wanted * sizeof(T), MREMAP_MAYMOVE);
+    void* p = data_ == nullptr
+                  ? ::mmap(nullptr, wanted * sizeof(T), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+                  : ::mremap(data_, capacity_ * sizeof(T), wanted * sizeof(T), MREMAP_MAYMOVE);
     if (p == MAP_FAILED) return false;
     data_ = static_cast<T*>(p);
     capacity_ = wanted;

@@ -17,7 +17,8 @@ constexpr std::uint32_t none = mapped_index::none;
 constexpr std::uint8_t endings = interrupt::bound | interrupt::context | interrupt::deadline;
 
 bool waits_for_ever(wait_reason r) noexcept {
-  return r == wait_reason::chan_receive_nil || r == wait_reason::chan_send_nil || r == wait_reason::select_no_cases;
+  return r == wait_reason::chan_receive_nil || r == wait_reason::chan_send_nil ||
+         r == wait_reason::select_no_cases;
 }
 
 bool waits_for_owner(wait_reason r) noexcept {
@@ -25,8 +26,8 @@ bool waits_for_owner(wait_reason r) noexcept {
 }
 
 bool waits_for_shared(wait_reason r) noexcept {
-  return r == wait_reason::cond_wait || r == wait_reason::wait_group_wait || r == wait_reason::semacquire ||
-         r == wait_reason::rwmutex_lock;
+  return r == wait_reason::cond_wait || r == wait_reason::wait_group_wait ||
+         r == wait_reason::semacquire || r == wait_reason::rwmutex_lock;
 }
 
 bool waits_for_channel(wait_reason r) noexcept {
@@ -39,8 +40,9 @@ bool is_global(const void* object) noexcept {
   return ::dladdr(object, &info) != 0;
 }
 
-// Takes out of `open` who turns out to live, until nobody does. Looks in both directions in turn, so that chains settle in few rounds; what is
-// too entangled for that counts as alive: not to know costs a finding, never a false one.
+// Takes out of `open` who turns out to live, until nobody does. Looks in both directions in turn,
+// so that chains settle in few rounds; what is too entangled for that counts as alive: not to know
+// costs a finding, never a false one.
 template <class F>
 void until_settled(std::vector<std::uint32_t>& open, F&& lives) {
   constexpr int most_rounds = 256;
@@ -57,7 +59,8 @@ void until_settled(std::vector<std::uint32_t>& open, F&& lives) {
 
 template <class F>
 bool proofs::any_case(const goroutine_record& g, F&& f) const noexcept {
-  if (g.reason != wait_reason::select) return f(case_record{g.object, g.reason == wait_reason::chan_send});
+  if (g.reason != wait_reason::select)
+    return f(case_record{g.object, g.reason == wait_reason::chan_send});
   for (std::uint32_t i = 0; i < g.cases; ++i) {
     if (f(now_.cases[g.first_case + i])) return true;
   }
@@ -77,8 +80,11 @@ proofs::proofs(const snapshot& before, const snapshot& now, const proof_options&
   if (!before.complete || !now.complete) return;
   for (std::uint32_t i = 0; i < candidates_.size(); ++i) candidates_[i] = candidate(i);
   std::iota(by_object_.begin(), by_object_.end(), 0);
-  auto is_into = [&](std::uint32_t r) { return now_.references[r].kind == reference_kind::into_stack; };
-  const auto middle = std::partition(by_object_.begin(), by_object_.end(), [&](auto r) { return !is_into(r); });
+  auto is_into = [&](std::uint32_t r) {
+    return now_.references[r].kind == reference_kind::into_stack;
+  };
+  const auto middle =
+      std::partition(by_object_.begin(), by_object_.end(), [&](auto r) { return !is_into(r); });
   by_target_.assign(middle, by_object_.end());
   by_object_.erase(middle, by_object_.end());
   std::sort(by_object_.begin(), by_object_.end(),
@@ -107,7 +113,9 @@ std::uint64_t proofs::owner_id_of(std::uint32_t i) const noexcept {
   return then->words[0] == o->words[0] ? o->words[0] : 0;
 }
 
-std::uint32_t proofs::owner_of(std::uint32_t i) const noexcept { return now_.find_owner(owner_id_of(i)); }
+std::uint32_t proofs::owner_of(std::uint32_t i) const noexcept {
+  return now_.find_owner(owner_id_of(i));
+}
 
 bool proofs::case_possible(const case_record& c) const noexcept {
   if (c.channel == nullptr) return false;
@@ -119,7 +127,8 @@ bool proofs::case_possible(const case_record& c) const noexcept {
 bool proofs::may_wake_exactly(std::uint32_t i, const std::vector<bool>& alive) const noexcept {
   const goroutine_record& g = now_.goroutines[i];
   if (waits_for_ever(g.reason)) return false;
-  if (waits_for_channel(g.reason)) return any_case(g, [&](const case_record& c) { return case_possible(c); });
+  if (waits_for_channel(g.reason))
+    return any_case(g, [&](const case_record& c) { return case_possible(c); });
   if (waits_for_owner(g.reason)) {
     const std::uint64_t id = owner_id_of(i);
     if (id == 0) return true;
@@ -142,7 +151,8 @@ void proofs::prove() {
       if (!alive[i]) stuck_without_owner.push_back(i);
     }
   }
-  until_settled(waiters_of_owner, [&](std::uint32_t i) { return alive[i] = may_wake_exactly(i, alive); });
+  until_settled(waiters_of_owner,
+                [&](std::uint32_t i) { return alive[i] = may_wake_exactly(i, alive); });
   for (std::uint32_t i : stuck_without_owner) verdicts_[i] = verdict::proved;
   for (std::uint32_t i : waiters_of_owner) verdicts_[i] = verdict::proved;
 }
@@ -152,8 +162,9 @@ bool proofs::shared_may_wake(std::uint32_t i, const std::vector<bool>& alive) co
   if (now_.taken - g.since < wanted_.min_age_of_shared || is_global(g.object)) return true;
   const std::uint32_t host = now_.object(g.object)->host;
   if (host != none && alive[host]) return true;
-  auto refers = std::lower_bound(by_object_.begin(), by_object_.end(), g.object,
-                                 [&](std::uint32_t r, const void* o) { return now_.references[r].object < o; });
+  auto refers = std::lower_bound(
+      by_object_.begin(), by_object_.end(), g.object,
+      [&](std::uint32_t r, const void* o) { return now_.references[r].object < o; });
   bool by_another = false;
   for (; refers != by_object_.end() && now_.references[*refers].object == g.object; ++refers) {
     const std::uint32_t from = now_.references[*refers].from;
@@ -203,20 +214,24 @@ void proofs::suspect() {
   auto lose = [&](std::uint32_t i) {
     auto r = std::partition_point(now_.references.begin(), now_.references.end(),
                                   [&](const reference_record& x) { return x.from < i; });
-    for (; r != now_.references.end() && r->from == i; ++r) count_handles(*r, static_cast<std::uint32_t>(-1));
+    for (; r != now_.references.end() && r->from == i; ++r)
+      count_handles(*r, static_cast<std::uint32_t>(-1));
   };
   until_settled(open, [&](std::uint32_t i) {
-      bool lives = verdicts_[i] != verdict::proved && may_wake_likely(i, alive);
-      // What a running goroutine points to, it may use: also another's stack.
-      for (auto r = std::lower_bound(by_target_.begin(), by_target_.end(), i,
-                                     [&](std::uint32_t x, std::uint32_t to) { return now_.references[x].into < to; });
-           !lives && verdicts_[i] != verdict::proved && r != by_target_.end() && now_.references[*r].into == i; ++r) {
-        lives = alive[now_.references[*r].from];
-      }
-      if (!lives) return false;
-      alive[i] = true;
-      lose(i);
-      return true;
+    bool lives = verdicts_[i] != verdict::proved && may_wake_likely(i, alive);
+    // What a running goroutine points to, it may use: also another's stack.
+    for (auto r = std::lower_bound(
+             by_target_.begin(), by_target_.end(), i,
+             [&](std::uint32_t x, std::uint32_t to) { return now_.references[x].into < to; });
+         !lives && verdicts_[i] != verdict::proved && r != by_target_.end() &&
+         now_.references[*r].into == i;
+         ++r) {
+      lives = alive[now_.references[*r].from];
+    }
+    if (!lives) return false;
+    alive[i] = true;
+    lose(i);
+    return true;
   });
   for (std::uint32_t i : open) {
     if (verdicts_[i] == verdict::alive) verdicts_[i] = verdict::suspected;
@@ -229,8 +244,9 @@ handle_count proofs::handles(const channel_record& c, bool needs_senders) const 
 }
 
 std::uint32_t proofs::other_holder(const channel_record& c, std::uint32_t than) const noexcept {
-  auto r = std::lower_bound(by_object_.begin(), by_object_.end(), c.address,
-                            [&](std::uint32_t x, const void* o) { return now_.references[x].object < o; });
+  auto r = std::lower_bound(
+      by_object_.begin(), by_object_.end(), c.address,
+      [&](std::uint32_t x, const void* o) { return now_.references[x].object < o; });
   for (; r != by_object_.end() && now_.references[*r].object == c.address; ++r) {
     const std::uint32_t from = now_.references[*r].from;
     if (from != than && of(from) != verdict::alive) return from;

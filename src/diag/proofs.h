@@ -3,12 +3,16 @@
 //
 // Proved (T0): nothing that can still happen wakes it. That is so for
 //   a wait for ever           nil channel, select without cases or over nil channels only
-//   a channel wait            the channel is open and no handle of the direction it needs exists; select: all cases so
-//   a lock wait               the owner, who alone may unlock, has ended, or is itself proved stuck, or waits in a circle
-// Waits that a bound or given context or a deadline ends are never proved. No memory is searched, so a proof assumes nothing about it.
+//   a channel wait            the channel is open and no handle of the direction it needs exists;
+//                             select: all cases so
+//   a lock wait               the owner, who alone may unlock, has ended, or is itself proved
+//                             stuck, or waits in a circle
+// Waits that a bound or given context or a deadline ends are never proved. No memory is searched,
+// so a proof assumes nothing about it.
 //
-// Suspected (T1): everybody whom the goroutines' stacks show to be able to wake it is stuck as well. A reference elsewhere (a global,
-// the heap, a thread's stack, a file) is not seen for objects without a count, and counts against the suspicion for those with one.
+// Suspected (T1): everybody whom the goroutines' stacks show to be able to wake it is stuck as
+// well. A reference elsewhere (a global, the heap, a thread's stack, a file) is not seen for
+// objects without a count, and counts against the suspicion for those with one.
 //
 // Both are complements of a least fixpoint: who may still run, and whom that lets run.
 #pragma once
@@ -30,7 +34,8 @@ struct proof_options {
   std::int64_t min_age_of_shared = 0;  // for wait groups, conditions, semaphores, readers
 };
 
-// Handles of a channel that allow what a waiter needs: how many exist, and how many the stuck goroutines' own stacks hold.
+// Handles of a channel that allow what a waiter needs: how many exist, and how many the stuck
+// goroutines' own stacks hold.
 struct handle_count {
   std::uint32_t exist = 0, on_stuck_stacks = 0;
 };
@@ -68,7 +73,7 @@ class proofs {
   const proof_options wanted_;
   std::vector<verdict> verdicts_;
   std::vector<bool> candidates_;
-  std::vector<handle_count> sending_, receiving_;  // by channel
+  std::vector<handle_count> sending_, receiving_;     // by channel
   std::vector<std::uint32_t> by_object_, by_target_;  // references, sorted by what they refer to
 };
 

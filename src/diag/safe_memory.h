@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading memory that may be gone: objects of the user's, file names of unloaded modules. The kernel copies, so a bad address is an
-// answer and not a fault. Takes no lock. About 0.5 us a call.
+// Reading memory that may be gone: objects of the user's, file names of unloaded modules. The
+// kernel copies, so a bad address is an answer and not a fault. Takes no lock. About 0.5 us a call.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading races with everybody on purpose; functions that read plain data of others are not instrumented. See snapshot.h for why what is
-// kept is consistent.
+// Reading races with everybody on purpose; functions that read plain data of others are not
+// instrumented. See snapshot.h for why what is kept is consistent.
 //
 // Memory order
-//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with park.cc's release.
+//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with park.cc's
+//         release.
 //   MO-2  relaxed: facts, validated by park_sequence.
 #include "diag/snapshot.h"
 
@@ -29,12 +30,15 @@ namespace rt {
 namespace {
 
 constexpr std::size_t most_frames = 512;
-constexpr std::size_t most_stack = std::size_t{1} << 20;  // bytes copied of one stack, from its pointer up
-// Fields of a struct lie around it: how far from an object's address a pointer may point and still mean it.
+constexpr std::size_t most_stack = std::size_t{1} << 20;  // bytes copied of one stack, from its
+                                                          // pointer up
+// Fields of a struct lie around it: how far from an object's address a pointer may point and still
+// mean it.
 constexpr std::uintptr_t pointer_reach_below = 1024, pointer_reach_above = 64;
 
 // Not memcpy: sanitizers would check a stack that is not theirs to check.
-TAUT_READS_OTHERS void copy_words(std::uintptr_t* to, const std::uintptr_t* from, std::size_t n) noexcept {
+TAUT_READS_OTHERS void copy_words(std::uintptr_t* to, const std::uintptr_t* from,
+                                  std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) {
     to[i] = from[i];
     asm volatile("" ::: "memory");
@@ -43,7 +47,9 @@ TAUT_READS_OTHERS void copy_words(std::uintptr_t* to, const std::uintptr_t* from
 
 std::uint64_t key_of(const void* p) noexcept { return reinterpret_cast<std::uintptr_t>(p); }
 
-bool on_channel(wait_reason r) noexcept { return r == wait_reason::chan_send || r == wait_reason::chan_receive; }
+bool on_channel(wait_reason r) noexcept {
+  return r == wait_reason::chan_send || r == wait_reason::chan_receive;
+}
 
 bool on_object(wait_reason r) noexcept {
   switch (r) {
@@ -60,8 +66,9 @@ bool on_object(wait_reason r) noexcept {
 }
 
 TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
-  return {f.goroutine.load(std::memory_order_relaxed),                                              // MO-2
-          {f.file.load(std::memory_order_relaxed), f.line.load(std::memory_order_relaxed)}};  // MO-2
+  return {
+      f.goroutine.load(std::memory_order_relaxed),                                        // MO-2
+      {f.file.load(std::memory_order_relaxed), f.line.load(std::memory_order_relaxed)}};  // MO-2
 }
 
 }  // namespace
@@ -82,10 +89,11 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   g.owner = g.is_thread ? thread_owner | (from.slot + std::uint64_t{1}) : g.id;
   g.parent = from.parent;
   g.created = from.created;
-  g.state = from.state.load(std::memory_order_relaxed);        // MO-2
-  g.reason = from.reason.load(std::memory_order_relaxed);      // MO-2
+  g.state = from.state.load(std::memory_order_relaxed);         // MO-2
+  g.reason = from.reason.load(std::memory_order_relaxed);       // MO-2
   g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
-  g.waits_at = {from.wait_file.load(std::memory_order_relaxed), from.wait_line.load(std::memory_order_relaxed)};  // MO-2
+  g.waits_at = {from.wait_file.load(std::memory_order_relaxed),
+                from.wait_line.load(std::memory_order_relaxed)};  // MO-2
   g.since = from.wait_since.load(std::memory_order_relaxed);      // MO-2
   g.wait_mask = from.wait_mask.load(std::memory_order_relaxed);   // MO-2
   g.pinned = from.pinned;
@@ -95,10 +103,12 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   g.stack_high = reinterpret_cast<std::uintptr_t>(from.stack_high);
   g.mine = &from == current_goroutine_or_null();
   const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
-  g.linked = claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
+  g.linked =
+      claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
   if (g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
   char name[sizeof from.name];
-  for (std::size_t i = 0; i < sizeof name; ++i) name[i] = const_cast<const volatile char&>(from.name[i]);
+  for (std::size_t i = 0; i < sizeof name; ++i)
+    name[i] = const_cast<const volatile char&>(from.name[i]);
   name[sizeof name - 1] = 0;
   if (name[0] != 0) {
     g.name = static_cast<std::uint32_t>(text.size());
@@ -118,7 +128,8 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   keep(by_id_.insert(g.id, index) && by_slot_.insert(key_of(&from), index));
 }
 
-// The cases lie in memory of the waiting goroutine: it is there while the goroutine waits, which the last pass confirms.
+// The cases lie in memory of the waiting goroutine: it is there while the goroutine waits, which
+// the last pass confirms.
 TAUT_READS_OTHERS void snapshot::copy_cases(goroutine_record& g, const goroutine& from) noexcept {
   const std::uint32_t n = from.wait_cases;
   const auto* list = static_cast<const detail::select_case*>(from.wait_case_list);
@@ -153,8 +164,8 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.typed = from.typed;
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
-  c.sends = from.sends.load(std::memory_order_relaxed);        // MO-2
-  c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
+  c.sends = from.sends.load(std::memory_order_relaxed);                      // MO-2
+  c.receives = from.receives.load(std::memory_order_relaxed);                // MO-2
   c.previous_sender = from.previous_sender.load(std::memory_order_relaxed);  // MO-2
   c.last_send = fact_of(from.last_send);
   c.last_receive = fact_of(from.last_receive);
@@ -179,16 +190,19 @@ void snapshot::copy_objects() noexcept {
     o.address = g.object;
     o.reason = g.reason;
     if (const goroutine_slab* slab = the_registry().find_stack(key_of(g.object))) {
-      const std::size_t slot = (key_of(g.object) - key_of(slab->stacks.base)) / slab->stacks.stride();
+      const std::size_t slot =
+          (key_of(g.object) - key_of(slab->stacks.base)) / slab->stacks.stride();
       o.host = by_slot_.find(key_of(slab->descriptors + slot));
     }
-    o.readable = read_memory(g.object, o.words, sizeof o.words) || read_memory(g.object, o.words, sizeof o.words[0]);
+    o.readable = read_memory(g.object, o.words, sizeof o.words) ||
+                 read_memory(g.object, o.words, sizeof o.words[0]);
     const auto index = static_cast<std::uint32_t>(objects.size());
     keep(objects.push_back(o) && by_object_.insert(key_of(g.object), index));
   }
 }
 
-TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,
+TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintptr_t low,
+                                                 const std::uintptr_t* words,
                                                  std::size_t n) noexcept {
   const goroutine_record& me = goroutines[index];
   std::uint32_t last_into = mapped_index::none;
@@ -199,27 +213,35 @@ TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintp
       const auto at = reinterpret_cast<const void*>(low + i * sizeof word);
       const std::uintptr_t tag = words[i + 1] ^ detail::handle_image::check_for(word, at);
       if (tag <= 2 && by_channel_.find(word) != mapped_index::none) {
-        keep(references.push_back({index, static_cast<reference_kind>(tag), 0, reinterpret_cast<const void*>(word)}));
+        keep(references.push_back(
+            {index, static_cast<reference_kind>(tag), 0, reinterpret_cast<const void*>(word)}));
         continue;
       }
     }
-    if (word >= stacks_low_ && word < stacks_high_ && (word < me.stack_low || word > me.stack_high)) {
+    if (word >= stacks_low_ && word < stacks_high_ &&
+        (word < me.stack_low || word > me.stack_high)) {
       const goroutine_slab* slab = the_registry().find_stack(word);
       if (slab == nullptr) continue;
-      const std::size_t slot = (word - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
+      const std::size_t slot =
+          (word - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
       const std::uint32_t other = by_slot_.find(key_of(slab->descriptors + slot));
-      if (other == mapped_index::none || other == last_into || word < goroutines[other].sp) continue;
+      if (other == mapped_index::none || other == last_into || word < goroutines[other].sp)
+        continue;
       last_into = other;
-      keep(references.push_back({index, reference_kind::into_stack, other, reinterpret_cast<const void*>(word)}));
+      keep(references.push_back(
+          {index, reference_kind::into_stack, other, reinterpret_cast<const void*>(word)}));
     }
-    for (const std::uintptr_t* o = std::lower_bound(watched_.begin(), watched_.end(), word - pointer_reach_above);
+    for (const std::uintptr_t* o =
+             std::lower_bound(watched_.begin(), watched_.end(), word - pointer_reach_above);
          o != watched_.end() && *o <= word + pointer_reach_below; ++o) {
-      keep(references.push_back({index, reference_kind::pointer, 0, reinterpret_cast<const void*>(*o)}));
+      keep(references.push_back(
+          {index, reference_kind::pointer, 0, reinterpret_cast<const void*>(*o)}));
     }
   }
 }
 
-TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept {
+TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g,
+                                                const frame_registers& from) noexcept {
   std::uintptr_t pcs[most_frames];
   const std::size_t n = unwind(from, {from.sp, g.stack_high}, pcs, most_frames);
   g.first_frame = static_cast<std::uint32_t>(frames.size());
@@ -238,7 +260,8 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
     }
     // Locks are judged by their owners: no need to look for who else knows them.
     for (const object_record& o : objects) {
-      if (o.reason != wait_reason::mutex_lock) keep(watched_.push_back(reinterpret_cast<std::uintptr_t>(o.address)));
+      if (o.reason != wait_reason::mutex_lock)
+        keep(watched_.push_back(reinterpret_cast<std::uintptr_t>(o.address)));
     }
     std::sort(watched_.begin(), watched_.end());
   }
@@ -249,12 +272,14 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
     if (g.mine && wanted.caller != nullptr) copy_own_stack(g, *wanted.caller);
     if (g.is_thread) {
       std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-      g.stable = g.waits() && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
+      g.stable = g.waits() &&
+                 from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
       return;
     }
     const auto sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
     std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-    const bool saved = g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
+    const bool saved =
+        g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
     std::uintptr_t low = 0;
     std::size_t bytes = 0;
     if (saved && (wanted.stacks || wanted.references)) {
@@ -266,17 +291,19 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
       bytes = std::min<std::size_t>(g.stack_high - low, most_stack);
     } else if (!saved && wanted.references) {
       // It runs, or may at once: what its stack ever held counts as its own.
-      bytes = std::min<std::size_t>(
-          touched_stack(reinterpret_cast<std::byte*>(g.stack_low), reinterpret_cast<std::byte*>(g.stack_high)),
-          most_stack);
+      bytes = std::min<std::size_t>(touched_stack(reinterpret_cast<std::byte*>(g.stack_low),
+                                                  reinterpret_cast<std::byte*>(g.stack_high)),
+                                    most_stack);
       low = g.stack_high - bytes;
     }
     if (bytes != 0 && !copy.resize(bytes / sizeof(std::uintptr_t))) return keep(false);
-    if (bytes != 0) copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
+    if (bytes != 0)
+      copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
     std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
     // A goroutine that was woken and has not noted it yet is runnable already.
-    g.stable = saved && from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
-               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;              // MO-1
+    g.stable = saved &&
+               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
+               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;     // MO-1
     g.sp = g.stable ? sp : g.stack_low;
     if (!g.stable) ++without_stack;
     if (g.stable && wanted.stacks) {
@@ -294,15 +321,17 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
   });
 }
 
-// Who was woken while the stacks were read may have been woken by what was not found on them any more.
+// Who was woken while the stacks were read may have been woken by what was not found on them any
+// more.
 TAUT_READS_OTHERS void snapshot::confirm() noexcept {
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   the_registry().for_each([&](const goroutine& from) {
     const std::uint32_t index = by_slot_.find(key_of(&from));
     if (index == mapped_index::none) return;
     goroutine_record& g = goroutines[index];
-    g.stable = g.stable && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&    // MO-1
-               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;              // MO-2
+    g.stable = g.stable &&
+               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&  // MO-1
+               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;   // MO-2
   });
 }
 
@@ -321,12 +350,14 @@ std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {
 }
 
 const channel_record* snapshot::channel(const void* address) const noexcept {
-  const std::uint32_t i = address == nullptr ? mapped_index::none : by_channel_.find(key_of(address));
+  const std::uint32_t i =
+      address == nullptr ? mapped_index::none : by_channel_.find(key_of(address));
   return i == mapped_index::none ? nullptr : &channels[i];
 }
 
 const object_record* snapshot::object(const void* address) const noexcept {
-  const std::uint32_t i = address == nullptr ? mapped_index::none : by_object_.find(key_of(address));
+  const std::uint32_t i =
+      address == nullptr ? mapped_index::none : by_object_.find(key_of(address));
   return i == mapped_index::none ? nullptr : &objects[i];
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// A copy of everything that diagnosis looks at: the only reader of the core. Dumps, profiles, proofs and pages are made from it.
+// A copy of everything that diagnosis looks at: the only reader of the core. Dumps, profiles,
+// proofs and pages are made from it.
 //
-// Made while everything runs, in passes: the goroutines; the objects that they wait for; the stacks of those that still wait; who waits still. A
-// goroutine whose park sequence is the same, and odd, in the first and the last pass waited all the time, so what was read of it
-// and of its object is consistent. One that moved is kept without a stack. Takes no lock, does not use the allocator, never faults:
-// descriptors, stacks and channels are never unmapped, other objects are read by the kernel's copy.
+// Made while everything runs, in passes: the goroutines; the objects that they wait for; the stacks
+// of those that still wait; who waits still. A goroutine whose park sequence is the same, and odd,
+// in the first and the last pass waited all the time, so what was read of it and of its object is
+// consistent. One that moved is kept without a stack. Takes no lock, does not use the allocator,
+// never faults: descriptors, stacks and channels are never unmapped, other objects are read by the
+// kernel's copy.
 //
 // Cost         about 0.3 us per goroutine, and 0.5 us more with its stack; 200 bytes each.
 #pragma once
@@ -28,19 +31,19 @@ inline constexpr std::uint64_t first_thread_id = 1'000'000'000'000'000'000u;
 struct goroutine_record {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
-  std::uint64_t owner = 0;           // what a lock that it holds says
+  std::uint64_t owner = 0;  // what a lock that it holds says
   std::uint64_t park_sequence = 0;
   site created, waits_at;
   goroutine_state state = goroutine_state::idle;
   wait_reason reason = wait_reason::none;
-  std::uint8_t wait_mask = 0;        // what may end the wait besides its object
-  bool stable = false;               // waited through all passes
-  bool linked = false;               // nobody has taken it out of its queue
+  std::uint8_t wait_mask = 0;  // what may end the wait besides its object
+  bool stable = false;         // waited through all passes
+  bool linked = false;         // nobody has taken it out of its queue
   bool is_thread = false;
   bool pinned = false;
-  bool bound = false;                // to a context
-  bool mine = false;                 // it took the snapshot
-  std::int64_t since = 0;            // scheduler's clock; of the wait
+  bool bound = false;      // to a context
+  bool mine = false;       // it took the snapshot
+  std::int64_t since = 0;  // scheduler's clock; of the wait
   const void* object = nullptr;
   std::uintptr_t sp = 0, stack_low = 0, stack_high = 0;
   std::uint32_t first_case = 0, cases = 0;    // in snapshot::cases
@@ -71,7 +74,7 @@ struct channel_record {
   fact_record last_send, last_receive, left, closer;
   std::uint32_t senders = 0, receivers = 0;  // handles by direction
   std::uint32_t length = 0, capacity = 0;
-  std::uint8_t left_why = 0;                 // rt::left_for
+  std::uint8_t left_why = 0;  // rt::left_for
   bool closed = false, of_context = false, typed = false;
 };
 
@@ -85,7 +88,13 @@ struct object_record {
 };
 
 // Something found on a stack.
-enum class reference_kind : std::uint8_t { handle_both, handle_send, handle_receive, pointer, into_stack };
+enum class reference_kind : std::uint8_t {
+  handle_both,
+  handle_send,
+  handle_receive,
+  pointer,
+  into_stack
+};
 struct reference_record {
   std::uint32_t from;  // index of the goroutine on whose stack it is
   reference_kind kind;
@@ -94,8 +103,8 @@ struct reference_record {
 };
 
 struct snapshot_options {
-  bool stacks = true;       // frames of those that wait
-  bool references = false;  // what their stacks refer to
+  bool stacks = true;                       // frames of those that wait
+  bool references = false;                  // what their stacks refer to
   const frame_registers* caller = nullptr;  // of the goroutine that asks, for its own frames
 };
 
@@ -110,15 +119,17 @@ class snapshot {
   mapped_array<channel_record> channels;
   mapped_array<object_record> objects;
   mapped_array<reference_record> references;
-  std::int64_t taken = 0;       // scheduler's clock
-  bool complete = true;         // false: there was no memory for all
+  std::int64_t taken = 0;  // scheduler's clock
+  bool complete = true;    // false: there was no memory for all
   std::size_t without_stack = 0;
 
   std::uint32_t find(std::uint64_t id) const noexcept { return by_id_.find(id); }
   std::uint32_t find_owner(std::uint64_t owner) const noexcept;
   const channel_record* channel(const void* address) const noexcept;
   const object_record* object(const void* address) const noexcept;
-  std::string_view name_of(const goroutine_record& g) const noexcept { return text.data() + g.name; }
+  std::string_view name_of(const goroutine_record& g) const noexcept {
+    return text.data() + g.name;
+  }
   std::string_view labels_of(const goroutine_record& g) const noexcept {
     return {text.data() + g.labels, g.labels_size};
   }
@@ -131,7 +142,8 @@ class snapshot {
   void copy_stacks(const snapshot_options& wanted) noexcept;
   void confirm() noexcept;
   void copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept;
-  void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words, std::size_t n) noexcept;
+  void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,
+                       std::size_t n) noexcept;
   void keep(bool stored) noexcept { complete = complete && stored; }
 
   mapped_index by_id_, by_slot_, by_channel_, by_object_;

@@ -100,8 +100,10 @@ class epoll_poller final : public poller {
   int descriptor() const noexcept { return epoll_; }
 
  private:
-  // Emptied before the flag falls: the other way round, a wake between the two would leave the flag up with nothing to read, and no later one would write. One that
-  // comes in between now finds a wait that is returning, and the exchange makes what it announced visible to that thread's next look.
+  // Emptied before the flag falls: the other way round, a wake between the two would leave the flag
+  // up with nothing to read, and no later one would write. One that comes in between now finds a
+  // wait that is returning, and the exchange makes what it announced visible to that thread's next
+  // look.
   void drain() noexcept {
     std::uint64_t count;
     sys::read(wake_up_, &count, sizeof count);

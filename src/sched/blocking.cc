@@ -8,7 +8,8 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// A call that parks after all (it uses taut itself) comes back to this worker: the pin, and the books, hold until the end.
+// A call that parks after all (it uses taut itself) comes back to this worker: the pin, and the
+// books, hold until the end.
 blocking_section::blocking_section() noexcept : worker_(current_worker()) {
   if (worker_ == nullptr || worker_->current == nullptr) {
     worker_ = nullptr;

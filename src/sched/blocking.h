@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A call that may block the thread: while it lasts, the worker counts as unable and others take what it had queued.
+// A call that may block the thread: while it lasts, the worker counts as unable and others take
+// what it had queued.
 #pragma once
 
 #include "taut/export.h"
@@ -7,7 +8,8 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Brackets a blocking call of the current goroutine; it stays on its worker. Does nothing in a foreign thread.
+// Brackets a blocking call of the current goroutine; it stays on its worker. Does nothing in a
+// foreign thread.
 class blocking_section {
  public:
   blocking_section() noexcept;

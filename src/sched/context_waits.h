@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the context layer owes to a wait that an explicit context may end (recv(ctx), wait(ctx), acquire(ctx)). Declared here, to the left of
-// everybody who waits; the context layer registers itself when its first context is made, so it is there before a node can be given.
+// What the context layer owes to a wait that an explicit context may end (recv(ctx), wait(ctx),
+// acquire(ctx)). Declared here, to the left of everybody who waits; the context layer registers
+// itself when its first context is made, so it is there before a node can be given.
 //
 //   begin_claimable(g, interrupts_for(g, interrupt::context));
 //   context_wait_scope until(g, node);         // node == nullptr: a context that never ends
 //   ... enqueue, interrupted_before_park, park, dequeue ...
-//   until.leave(); end_claimable(g);           // after leave() the context does not touch g any more
+//   until.leave(); end_claimable(g);           // after leave() the context does not touch g any
+//                                              // more
 //   if (why == interrupt::context) return until.error();
 #pragma once
 
@@ -22,7 +24,8 @@ namespace rt {
 
 struct goroutine;
 
-// One goroutine that waits until a context ends. On its stack; next, previous and linked are guarded by the node's lock.
+// One goroutine that waits until a context ends. On its stack; next, previous and linked are
+// guarded by the node's lock.
 struct context_wait {
   goroutine* g = nullptr;
   context_wait* next = nullptr;
@@ -32,8 +35,9 @@ struct context_wait {
 
 class context_waits {
  public:
-  // Links `link` in the node's listeners: when the node ends, it calls interrupt_wait(g, interrupt::context) under its lock. When it has
-  // ended already, sets interrupt::context in g->interrupts instead, so that interrupted_before_park sees it. g has begun a claimable wait.
+  // Links `link` in the node's listeners: when the node ends, it calls interrupt_wait(g,
+  // interrupt::context) under its lock. When it has ended already, sets interrupt::context in
+  // g->interrupts instead, so that interrupted_before_park sees it. g has begun a claimable wait.
   virtual void add(goroutine* g, detail::context_node* node, context_wait& link) noexcept = 0;
   // Unlinks it if it is linked. Afterwards the node does not touch g.
   virtual void remove(detail::context_node* node, context_wait& link) noexcept = 0;

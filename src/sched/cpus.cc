@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many CPUs this process may use: the affinity mask, bounded by the cgroup v2 quota of every level above it.
+// How many CPUs this process may use: the affinity mask, bounded by the cgroup v2 quota of every
+// level above it.
 #include "sched/cpus.h"
 
 #include <sched.h>

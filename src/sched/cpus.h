@@ -9,8 +9,9 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// The CPUs that cgroup v2 grants `group` ("/a/b", or empty for the root): the smallest quota, rounded up, of the group and every
-// level above it, in the hierarchy mounted at `root`. 0: no limit.
+// The CPUs that cgroup v2 grants `group` ("/a/b", or empty for the root): the smallest quota,
+// rounded up, of the group and every level above it, in the hierarchy mounted at `root`. 0: no
+// limit.
 int cpus_of_cgroup(const std::string& root, std::string group);
 
 }  // namespace rt

@@ -7,9 +7,11 @@
 #include "sched/registry.h"
 #include "sched/worker.h"
 
-// Initial-exec, so that the accessor in current.h can address it; 16 bytes of every thread's static block.
+// Initial-exec, so that the accessor in current.h can address it; 16 bytes of every thread's static
+// block.
 extern "C" {
-__attribute__((tls_model("initial-exec"), visibility("hidden"))) thread_local taut_thread_block taut_this_thread{};
+__attribute__((tls_model("initial-exec"),
+               visibility("hidden"))) thread_local taut_thread_block taut_this_thread{};
 }
 
 TAUT_BEGIN_NAMESPACE
@@ -63,7 +65,8 @@ goroutine* current_goroutine_or_null() noexcept {
 
 goroutine* current_goroutine() noexcept {
   taut_thread_block* block = thread_block();
-  if (auto* w = static_cast<worker*>(block->worker); TAUT_LIKELY(w != nullptr && w->current != nullptr)) {
+  if (auto* w = static_cast<worker*>(block->worker);
+      TAUT_LIKELY(w != nullptr && w->current != nullptr)) {
     return w->current;
   }
   auto* g = static_cast<goroutine*>(block->thread);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who am I: the worker of this thread, the goroutine it runs. The only thread-local of the library lives behind this file.
+// Who am I: the worker of this thread, the goroutine it runs. The only thread-local of the library
+// lives behind this file.
 //
-// A goroutine may be on another thread after any switch, and compilers keep thread-local addresses across calls. So the word is read by a
-// volatile instruction that no compiler hoists or merges; never keep its result across anything that can park.
+// A goroutine may be on another thread after any switch, and compilers keep thread-local addresses
+// across calls. So the word is read by a volatile instruction that no compiler hoists or merges;
+// never keep its result across anything that can park.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +14,8 @@
 
 extern "C" {
 struct taut_thread_block {
-  void* worker;      // the runtime's worker of this thread, or nullptr
-  void* thread;      // the stand-in goroutine of a foreign thread, or nullptr
+  void* worker;  // the runtime's worker of this thread, or nullptr
+  void* thread;  // the stand-in goroutine of a foreign thread, or nullptr
 };
 }
 
@@ -27,7 +29,8 @@ struct goroutine;
 TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 #if defined(__x86_64__)
   std::uintptr_t base, offset;
-  asm volatile("movq taut_this_thread@gottpoff(%%rip), %1\n\tmovq %%fs:0, %0" : "=r"(base), "=r"(offset)::"memory");
+  asm volatile("movq taut_this_thread@gottpoff(%%rip), %1\n\tmovq %%fs:0, %0"
+               : "=r"(base), "=r"(offset)::"memory");
   return reinterpret_cast<taut_thread_block*>(base + offset);
 #elif defined(__aarch64__)
   std::uintptr_t base, offset;
@@ -42,10 +45,13 @@ TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 
 // The worker of this thread; nullptr in a foreign thread.
 #if defined(TAUT_TSAN)
-// Out of line in current.cc, which is not instrumented: a thread's block is read from every goroutine it runs.
+// Out of line in current.cc, which is not instrumented: a thread's block is read from every
+// goroutine it runs.
 worker* current_worker() noexcept;
 #else
-TAUT_ALWAYS_INLINE worker* current_worker() noexcept { return static_cast<worker*>(thread_block()->worker); }
+TAUT_ALWAYS_INLINE worker* current_worker() noexcept {
+  return static_cast<worker*>(thread_block()->worker);
+}
 #endif
 
 // The goroutine that calls; in a foreign thread its stand-in, made at first use.

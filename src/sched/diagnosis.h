@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What diag owes the scheduler: text for a dying process. Declared here and defined in diag, so that nothing is included upwards.
+// What diag owes the scheduler: text for a dying process. Declared here and defined in diag, so
+// that nothing is included upwards.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The switch from one goroutine to the next, inline where goroutines park, yield and end: the hottest code of the library.
+// The switch from one goroutine to the next, inline where goroutines park, yield and end: the
+// hottest code of the library.
 //
-// Cost of a park and dispatch with work in the local queue: about 90 instructions, one locked operation (the queue's), and the cache lines of the goroutine left,
-// the goroutine entered (descriptor: 3, stack: 2) and the worker (3).
+// Cost of a park and dispatch with work in the local queue: about 90 instructions, one locked
+// operation (the queue's), and the cache lines of the goroutine left, the goroutine entered
+// (descriptor: 3, stack: 2) and the worker (3).
 //
 // Memory order
 //   MO-1  as in worker.h: hints and counters.
@@ -28,7 +30,8 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
   for (;;) {
     goroutine* g = nullptr;
     if (TAUT_UNLIKELY(due_look-- == 0)) {
-      if (runtime->stopping.load(std::memory_order_relaxed)) {  // MO-1: back to the scheduler's context, which ends the thread
+      if (runtime->stopping.load(std::memory_order_relaxed)) {  // MO-1: back to the scheduler's
+                                                                // context, which ends the thread
         due_look = 0;
         return nullptr;
       }
@@ -49,7 +52,8 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
       }
     }
     if (g == nullptr) {
-      // A look that finds nothing does not count: a schedule that is to replay must not depend on how often an idle worker looked.
+      // A look that finds nothing does not count: a schedule that is to replay must not depend on
+      // how often an idle worker looked.
       due_look = due_before;
       fresh_turn = turn_before;
       return nullptr;
@@ -59,7 +63,8 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
 }
 
 // What every context does first when it continues: the commit for the one that was left.
-TAUT_ALWAYS_INLINE void finish_switch(worker* w, sanitizer_context& mine, sanitizer_context* from) noexcept {
+TAUT_ALWAYS_INLINE void finish_switch(worker* w, sanitizer_context& mine,
+                                      sanitizer_context* from) noexcept {
   after_switch(mine, from);
   if (w->commit != nullptr) {
     const commit_function commit = w->commit;
@@ -91,8 +96,9 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
 }
 
 // What leads to `to`, or to the scheduler's context: its stack pointer, and its sanitizer context.
-TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* to, commit_function commit,
-                                        void* argument, sanitizer_context** entering) noexcept {
+TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* to,
+                                        commit_function commit, void* argument,
+                                        sanitizer_context** entering) noexcept {
   w->left = from;
   w->commit = commit;
   w->commit_argument = argument;
@@ -107,10 +113,10 @@ TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* t
   return w->scheduler_sp;
 }
 
-// Switches from goroutine `from` (current on w) to `to`, or to the scheduler's context when `to` is null. `commit` runs after the switch. Returns
-// when `from` continues, maybe on another worker.
-TAUT_ALWAYS_INLINE void switch_from(worker* w, goroutine* from, goroutine* to, commit_function commit,
-                                    void* argument) noexcept {
+// Switches from goroutine `from` (current on w) to `to`, or to the scheduler's context when `to` is
+// null. `commit` runs after the switch. Returns when `from` continues, maybe on another worker.
+TAUT_ALWAYS_INLINE void switch_from(worker* w, goroutine* from, goroutine* to,
+                                    commit_function commit, void* argument) noexcept {
   save_thread_state(w, from);
   sanitizer_context* entering;
   void* load = prepare_switch(w, from, to, commit, argument, &entering);
@@ -121,8 +127,8 @@ TAUT_ALWAYS_INLINE void switch_from(worker* w, goroutine* from, goroutine* to, c
 }
 
 // As switch_from, for a goroutine that has ended: does not return.
-[[noreturn]] TAUT_ALWAYS_INLINE void switch_away(worker* w, goroutine* from, goroutine* to, commit_function commit,
-                                                 void* argument) noexcept {
+[[noreturn]] TAUT_ALWAYS_INLINE void switch_away(worker* w, goroutine* from, goroutine* to,
+                                                 commit_function commit, void* argument) noexcept {
   sanitizer_context* entering;
   void* load = prepare_switch(w, from, to, commit, argument, &entering);
   before_switch(nullptr, *entering);

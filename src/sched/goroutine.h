@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// One goroutine: its context, its identity, what it waits for. Also the stand-in of a thread that the runtime did not make, while
-// such a thread waits.
+// One goroutine: its context, its identity, what it waits for. Also the stand-in of a thread that
+// the runtime did not make, while such a thread waits.
 //
-// Descriptors live in slabs of the registry and are never unmapped, so diagnosis may read one at any time; what it
-// reads is consistent when park_sequence is the same, and even, before and after.
+// Descriptors live in slabs of the registry and are never unmapped, so diagnosis may read one at
+// any time; what it reads is consistent when park_sequence is the same, and even, before and after.
 //
 // States
 //   idle      in a free list; no stack content that matters
 //   runnable  in exactly one run queue, inbox or run-next slot; belongs to whoever takes it out
 //   running   worker `home` runs it; only it and its worker touch it
-//   waiting   parked, fully saved; belongs to whoever claims it: who unlinks its waiter under the object's lock, or,
-//             for a claimable wait, who turns `claim` from armed to claimed
+//   waiting   parked, fully saved; belongs to whoever claims it: who unlinks its waiter under the
+//             object's lock, or, for a claimable wait, who turns `claim` from armed to claimed
 //   blocking  inside blocking(f) or known to be stuck in a call: still holds its worker
 //
 // Waiting and waking
-//   A plain wait (nothing but its object can end it) has its waiter linked in the object's queue, and is published after the
-//   switch, by releasing the object's lock. A claimable wait (bound context, explicit context, deadline, select, sleep, I/O) can be ended by several
-//   parties: each CASes `claim`. Whoever claims holds a lock under which the waiter is registered, and the waiter takes the same lock to
-//   unregister before its wait returns; so a claimer never meets a later wait of the same goroutine.
+//   A plain wait (nothing but its object can end it) has its waiter linked in the object's queue,
+//   and is published after the switch, by releasing the object's lock. A claimable wait (bound
+//   context, explicit context, deadline, select, sleep, I/O) can be ended by several parties: each
+//   CASes `claim`. Whoever claims holds a lock under which the waiter is registered, and the waiter
+//   takes the same lock to unregister before its wait returns; so a claimer never meets a later
+//   wait of the same goroutine.
 //
 // Memory order
-//   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine or its worker; readers validate by park_sequence.
+//   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine or its worker;
+//         readers validate by park_sequence.
 #pragma once
 
 #include <atomic>
@@ -50,7 +53,8 @@ enum class goroutine_state : std::uint8_t { idle, runnable, running, waiting, bl
 
 // What may end a wait besides its object. Bits of goroutine::wait_mask and interrupts.
 namespace interrupt {
-inline constexpr std::uint8_t bound = 1;     // the context the goroutine is bound to ended: throws canceled
+inline constexpr std::uint8_t bound = 1;     // the context the goroutine is bound to ended: throws
+                                             // canceled
 inline constexpr std::uint8_t context = 2;   // the context given to this wait ended
 inline constexpr std::uint8_t deadline = 4;  // the time given to this wait passed
 inline constexpr std::uint8_t unwind = 8;    // a test ends the goroutine: throws
@@ -63,8 +67,8 @@ enum class claim_state : std::uint8_t {
   claimed,  // somebody will wake it, or did
 };
 
-// One goroutine waiting on one object (a channel, or an address in the semaphore table). All fields but g, element and index are guarded
-// by the object's lock.
+// One goroutine waiting on one object (a channel, or an address in the semaphore table). All fields
+// but g, element and index are guarded by the object's lock.
 struct waiter {
   waiter* next = nullptr;
   waiter* previous = nullptr;
@@ -78,36 +82,39 @@ struct waiter {
 };
 
 struct goroutine {
-  // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it was taken from.
-  void* sp = nullptr;              // saved stack pointer; nullptr from the beginning of a wait until it is saved
-  goroutine* next = nullptr;       // link of the one list it is in
-  worker* home = nullptr;          // where it ran last; nullptr: it has not started
+  // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
+  // was taken from.
+  void* sp = nullptr;  // saved stack pointer; nullptr from the beginning of a wait until it is
+                       // saved
+  goroutine* next = nullptr;  // link of the one list it is in
+  worker* home = nullptr;     // where it ran last; nullptr: it has not started
   std::atomic<goroutine_state> state{goroutine_state::idle};
   std::atomic<wait_reason> reason{wait_reason::none};
   std::atomic<claim_state> claim{claim_state::none};
-  std::atomic<std::uint8_t> wait_mask{0};    // which interrupts may end the current wait
-  std::atomic<std::uint8_t> interrupts{0};   // which have happened; `bound` and `unwind` stay
-  std::atomic<std::uint8_t> handshake{0};    // see park.cc
-  std::uint8_t ended_by = 0;                 // the interrupt that ended the last wait, 0: its object did
-  bool pinned = false;                       // never changes its worker
-  std::uint32_t pins = 0;                    // taut::pin objects alive
-  std::uint32_t shields = 0;                 // taut::shield objects alive
-  std::uint32_t steady = 0;                  // steady_section objects alive
+  std::atomic<std::uint8_t> wait_mask{0};   // which interrupts may end the current wait
+  std::atomic<std::uint8_t> interrupts{0};  // which have happened; `bound` and `unwind` stay
+  std::atomic<std::uint8_t> handshake{0};   // see park.cc
+  std::uint8_t ended_by = 0;  // the interrupt that ended the last wait, 0: its object did
+  bool pinned = false;        // never changes its worker
+  std::uint32_t pins = 0;     // taut::pin objects alive
+  std::uint32_t shields = 0;  // taut::shield objects alive
+  std::uint32_t steady = 0;   // steady_section objects alive
   int saved_errno = 0;
   eh_globals exceptions;
-  waiter* woken_by = nullptr;                // select: the waiter whose operation was done
-  detail::context_node* bound = nullptr;     // cancelled with it; the goroutine holds a reference
+  waiter* woken_by = nullptr;             // select: the waiter whose operation was done
+  detail::context_node* bound = nullptr;  // cancelled with it; the goroutine holds a reference
 
   // --- What it waits for. Written by itself before it parks.
-  std::atomic<std::uint64_t> park_sequence{0};    // even: running or runnable; odd: waiting
+  std::atomic<std::uint64_t> park_sequence{0};  // even: running or runnable; odd: waiting
   std::atomic<const void*> wait_object{nullptr};
   std::atomic<const char*> wait_file{nullptr};
   std::atomic<std::uint32_t> wait_line{0};
-  std::uint32_t wait_cases = 0;                   // select: number of cases
-  const void* wait_case_list = nullptr;           // select: its detail::select_case array, in memory of the goroutine's
+  std::uint32_t wait_cases = 0;          // select: number of cases
+  const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
+                                         // goroutine's
   std::atomic<std::int64_t> wait_since{0};
   std::atomic<detail::context_node*> wait_context{nullptr};  // may end the wait too
-  waiter single;                                  // the waiter of every wait but select's
+  waiter single;  // the waiter of every wait but select's
 
   // --- Identity. Constant while it lives.
   std::atomic<std::uint64_t> id{0};  // 0: idle
@@ -117,12 +124,12 @@ struct goroutine {
   std::byte* stack_high = nullptr;
   void (*run)(void*) = nullptr;
   void* closure = nullptr;
-  std::uint32_t slot = 0;            // index in the registry
-  std::uint8_t stack_class = 0;      // registry size class
-  bool is_thread = false;            // the stand-in of a foreign thread
-  bool system = false;               // the runtime's own: not counted, not a leak
-  note* thread_note = nullptr;       // stand-in: what its thread sleeps on
-  label_set* labels = nullptr;       // owned
+  std::uint32_t slot = 0;        // index in the registry
+  std::uint8_t stack_class = 0;  // registry size class
+  bool is_thread = false;        // the stand-in of a foreign thread
+  bool system = false;           // the runtime's own: not counted, not a leak
+  note* thread_note = nullptr;   // stand-in: what its thread sleeps on
+  label_set* labels = nullptr;   // owned
   char name[32] = {};
 
   // --- The bound context's list of goroutines; guarded by the context's lock.

@@ -14,7 +14,8 @@ namespace rt {
 namespace {
 
 constexpr std::int64_t spin_ns = 10'000;
-// A goroutine in the run-next slot of a working worker is about to run there: it is taken only when it sat that long.
+// A goroutine in the run-next slot of a working worker is about to run there: it is taken only when
+// it sat that long.
 constexpr int next_patience = 4;
 
 // Takes about half of what a victim has queued: runs one, keeps the rest.
@@ -35,22 +36,27 @@ goroutine* steal_from(worker* w, worker* victim, bool take_its_next) noexcept {
     if (mine != nullptr) w->push(mine);
     mine = g;
   }
-  if (mine == nullptr && (take_its_next || victim->blocked.load(std::memory_order_relaxed))) {  // MO-1
+  if (mine == nullptr &&
+      (take_its_next || victim->blocked.load(std::memory_order_relaxed))) {  // MO-1
     goroutine* g = victim->take_next();
     if (g != nullptr && w->accept(g)) mine = g;
   }
   if (mine != nullptr) {
-    w->steals.store(w->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
+    w->steals.store(w->steals.load(std::memory_order_relaxed) + 1,
+                    std::memory_order_relaxed);  // MO-1
   }
   return mine;
 }
 
 goroutine* steal(runtime_state& r, worker* w, bool take_next) noexcept {
   const int n = r.worker_count.load();
-  if (n <= 1) return nullptr;  // and draws nothing: how often it looks depends on time, what it draws later must not
+  if (n <= 1)
+    return nullptr;  // and draws nothing: how often it looks depends on time, what it
+                     // draws later must not
   const auto start = w->rng.below(static_cast<std::uint32_t>(n));
   for (int i = 0; i < n; ++i) {
-    worker* victim = r.workers[(start + static_cast<std::uint32_t>(i)) % static_cast<std::uint32_t>(n)].load();
+    worker* victim =
+        r.workers[(start + static_cast<std::uint32_t>(i)) % static_cast<std::uint32_t>(n)].load();
     if (victim == w || victim == nullptr || !victim->has_stealable()) continue;
     if (goroutine* g = steal_from(w, victim, take_next)) return g;
   }
@@ -84,11 +90,13 @@ goroutine* spin(runtime_state& r, worker* w) noexcept {
   int sat = 0;
   for (;;) {
     for (int i = 0; i < 24; ++i) pause();
-    // The patience counts looks at one victim whose tick stands still while its run-next slot is full.
+    // The patience counts looks at one victim whose tick stands still while its run-next slot is
+    // full.
     bool take_next = false;
     r.for_each_worker([&](worker* v) {
-      if (v == nullptr || v == w || v->run_next.load(std::memory_order_relaxed) == nullptr) return;  // MO-1
-      const std::uint32_t t = v->tick.load(std::memory_order_relaxed);                               // MO-1
+      if (v == nullptr || v == w || v->run_next.load(std::memory_order_relaxed) == nullptr)
+        return;                                                         // MO-1
+      const std::uint32_t t = v->tick.load(std::memory_order_relaxed);  // MO-1
       if (v != watched || t != watched_tick) {
         watched = v;
         watched_tick = t;
@@ -152,16 +160,18 @@ void leave_idle(runtime_state& r, worker* w) noexcept {
 void clear_vector_registers() noexcept {
   // An idle worker must not keep user pointers alive in registers that a leak scan reads.
 #if defined(__x86_64__)
-  asm volatile("pxor %%xmm0,%%xmm0; pxor %%xmm1,%%xmm1; pxor %%xmm2,%%xmm2; pxor %%xmm3,%%xmm3;"
-               "pxor %%xmm4,%%xmm4; pxor %%xmm5,%%xmm5; pxor %%xmm6,%%xmm6; pxor %%xmm7,%%xmm7;"
-               "pxor %%xmm8,%%xmm8; pxor %%xmm9,%%xmm9; pxor %%xmm10,%%xmm10; pxor %%xmm11,%%xmm11;"
-               "pxor %%xmm12,%%xmm12; pxor %%xmm13,%%xmm13; pxor %%xmm14,%%xmm14; pxor %%xmm15,%%xmm15"
-               ::: "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
-               "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+  asm volatile(
+      "pxor %%xmm0,%%xmm0; pxor %%xmm1,%%xmm1; pxor %%xmm2,%%xmm2; pxor %%xmm3,%%xmm3;"
+      "pxor %%xmm4,%%xmm4; pxor %%xmm5,%%xmm5; pxor %%xmm6,%%xmm6; pxor %%xmm7,%%xmm7;"
+      "pxor %%xmm8,%%xmm8; pxor %%xmm9,%%xmm9; pxor %%xmm10,%%xmm10; pxor %%xmm11,%%xmm11;"
+      "pxor %%xmm12,%%xmm12; pxor %%xmm13,%%xmm13; pxor %%xmm14,%%xmm14; pxor %%xmm15,%%xmm15" ::
+          : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",
+            "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
 #endif
 }
 
-// The last one to fall asleep, whoever it is, asks the watching thread whether anything can ever run again.
+// The last one to fall asleep, whoever it is, asks the watching thread whether anything can ever
+// run again.
 void suspect_deadlock(runtime_state& r) noexcept {
   if (!r.nothing_runs()) return;
   r.deadlock_suspected.store(true);
@@ -171,7 +181,8 @@ void suspect_deadlock(runtime_state& r) noexcept {
 void sleep_as_sentry(runtime_state& r, worker* w) noexcept {
   w->state.store(worker_state::sentry);
   r.sentry_deadline.store(no_deadline);
-  // Pairs with the fence in timer_armed(): who arms a timer sees a sentry, or this look sees the timer.
+  // Pairs with the fence in timer_armed(): who arms a timer sees a sentry, or this look sees the
+  // timer.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   std::int64_t next = r.earliest_timer();
   if (advance_time(r)) {
@@ -209,7 +220,8 @@ void last_one_moves_time(runtime_state& r) noexcept {
 void sleep(runtime_state& r, worker* w) noexcept {
   w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
   if (!enter_idle(r, w)) {
-    // A spare worker is woken for what only it can run; what came just before it was one woke nobody.
+    // A spare worker is woken for what only it can run; what came just before it was one woke
+    // nobody.
     if (w->inbox.load() != nullptr) r.wake(w);
     last_one_moves_time(r);
     clear_vector_registers();

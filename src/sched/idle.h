@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finding work beyond a worker's own queues, and sleeping when there is none. The protocol is described in runtime_state.h.
+// Finding work beyond a worker's own queues, and sleeping when there is none. The protocol is
+// described in runtime_state.h.
 #pragma once
 
 #include "sched/worker.h"
@@ -8,7 +9,8 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Blocks the thread until there is a goroutine for w; nullptr when the runtime stops or w's thread must end.
+// Blocks the thread until there is a goroutine for w; nullptr when the runtime stops or w's thread
+// must end.
 goroutine* find_work(worker* w) noexcept;
 
 }  // namespace rt

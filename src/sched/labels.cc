@@ -36,7 +36,8 @@ label_set* with_label(const label_set* from, std::string_view key, std::string_v
   std::uint32_t used = 0;
   bool placed = value.empty();
   auto append = [&](std::string_view k, std::string_view v) {
-    if (used + k.size() + v.size() + 2 > sizeof text) throw panic("labels: more than 240 bytes of text");
+    if (used + k.size() + v.size() + 2 > sizeof text)
+      throw panic("labels: more than 240 bytes of text");
     std::memcpy(text + used, k.data(), k.size());
     used += static_cast<std::uint32_t>(k.size());
     text[used++] = 0;

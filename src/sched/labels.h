@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Labels of a goroutine: a small immutable set of keys and values, shared by the goroutines that inherited it.
+// Labels of a goroutine: a small immutable set of keys and values, shared by the goroutines that
+// inherited it.
 //
-// Sets live in blocks of one size that are never unmapped, so a dump may copy one that is being dropped; it validates by the goroutine's
-// park sequence and id.
+// Sets live in blocks of one size that are never unmapped, so a dump may copy one that is being
+// dropped; it validates by the goroutine's park sequence and id.
 #pragma once
 
 #include <atomic>
@@ -16,13 +17,14 @@ namespace rt {
 
 struct label_set {
   std::atomic<std::uint32_t> references{0};
-  std::uint32_t used = 0;       // bytes of text
-  label_set* next = nullptr;    // free list
-  char text[240] = {};          // key NUL value NUL ..., keys sorted
+  std::uint32_t used = 0;     // bytes of text
+  label_set* next = nullptr;  // free list
+  char text[240] = {};        // key NUL value NUL ..., keys sorted
 };
 
-// A set like `from` (may be null) with key set to value, or without key when value is empty. One reference. nullptr: empty.
-// Throws panic when the text does not fit, std::bad_alloc without memory.
+// A set like `from` (may be null) with key set to value, or without key when value is empty. One
+// reference. nullptr: empty. Throws panic when the text does not fit, std::bad_alloc without
+// memory.
 label_set* with_label(const label_set* from, std::string_view key, std::string_view value);
 label_set* share_labels(label_set* l) noexcept;
 void drop_labels(label_set* l) noexcept;

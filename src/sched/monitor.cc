@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The watching thread: stalls, timers that nobody looks at, stacks nobody needs, the deadlock question, SIGQUIT.
+// The watching thread: stalls, timers that nobody looks at, stacks nobody needs, the deadlock
+// question, SIGQUIT.
 //
-// It looks every 10 ms while goroutines run, sooner when a timer is due, and sleeps without a time limit once nothing has run for a second: an
-// idle process uses no CPU.
+// It looks every 10 ms while goroutines run, sooner when a timer is due, and sleeps without a time
+// limit once nothing has run for a second: an idle process uses no CPU.
 //
-// A worker that dispatched nothing for options::stall_after while it runs a goroutine is stuck: it used that much CPU time (a hog), or it sleeps in
-// the kernel (a blocking call). Either way the worker stops counting as able to work, and if work is queued and nobody is idle, a spare joins: the stuck
-// worker's queues are stolen as any other's. When its goroutine switches again, one worker too many notices and retires.
+// A worker that dispatched nothing for options::stall_after while it runs a goroutine is stuck: it
+// used that much CPU time (a hog), or it sleeps in the kernel (a blocking call). Either way the
+// worker stops counting as able to work, and if work is queued and nobody is idle, a spare joins:
+// the stuck worker's queues are stolen as any other's. When its goroutine switches again, one
+// worker too many notices and retires.
 //
 // Memory order
 //   MO-1  relaxed: hints written by workers.
@@ -49,7 +52,8 @@ std::int64_t cpu_time(clockid_t clock) noexcept {
   return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
 }
 
-// The state letter in /proc: S or D, not R. About 20 us, asked only about a thread whose CPU clock stands.
+// The state letter in /proc: S or D, not R. About 20 us, asked only about a thread whose CPU clock
+// stands.
 bool sleeps_in_kernel(int tid) noexcept {
   char path[48], text[256];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
@@ -66,12 +70,15 @@ bool sleeps_in_kernel(int tid) noexcept {
 bool anything_queued(runtime_state& r) noexcept {
   if (r.injected.load() > 0) return true;
   bool queued = false;
-  r.for_each_worker([&](worker* w) { queued = queued || w->has_stealable() || w->inbox.load() != nullptr; });
+  r.for_each_worker(
+      [&](worker* w) { queued = queued || w->has_stealable() || w->inbox.load() != nullptr; });
   return queued;
 }
 
-void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t, bool blocked) noexcept {
-  if (r.wanted.on_stall == nullptr || (w->last_report != 0 && t - w->last_report < report_every)) return;
+void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t,
+                  bool blocked) noexcept {
+  if (r.wanted.on_stall == nullptr || (w->last_report != 0 && t - w->last_report < report_every))
+    return;
   w->last_report = t;
   goroutine* g = w->shown.load();
   if (g == nullptr) return;
@@ -88,9 +95,11 @@ void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t 
 
 void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   // One that starts goroutines without switching makes progress too.
-  const std::uint32_t tick = w->tick.load(std::memory_order_relaxed) +                               // MO-1
-                             static_cast<std::uint32_t>(w->created.load(std::memory_order_relaxed));  // MO-1
-  if (w->state.load() != worker_state::running || w->shown.load() == nullptr || tick != w->seen_tick) {
+  const std::uint32_t tick =
+      w->tick.load(std::memory_order_relaxed) +                                // MO-1
+      static_cast<std::uint32_t>(w->created.load(std::memory_order_relaxed));  // MO-1
+  if (w->state.load() != worker_state::running || w->shown.load() == nullptr ||
+      tick != w->seen_tick) {
     w->seen_tick = tick;
     w->seen_since = t;
     w->seen_cpu = cpu_time(w->cpu_clock);
@@ -102,14 +111,16 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   }
   const std::int64_t limit = r.wanted.stall_after.count();
   if (t - w->seen_since < limit) return;
-  // By its own CPU time it computes, or it sleeps in the kernel; a thread that merely waits for a CPU does neither.
+  // By its own CPU time it computes, or it sleeps in the kernel; a thread that merely waits for a
+  // CPU does neither.
   const std::int64_t used = cpu_time(w->cpu_clock) - w->seen_cpu;
   const bool blocked = used < limit;
   if (blocked && !sleeps_in_kernel(w->tid)) return;
   report_stall(r, w, w->seen_since, t, blocked);
   // A schedule that is to replay must not depend on how fast the machine is.
   if (!blocked && (r.wanted.virtual_time || r.wanted.perturb_seed != 0)) return;
-  // What waits behind a hog may be unable to move elsewhere; at its next operation on a channel or a lock the hog steps back.
+  // What waits behind a hog may be unable to move elsewhere; at its next operation on a channel or
+  // a lock the hog steps back.
   if (!blocked) {
     w->should_yield.store(true);
     choice_points_on.store(true);
@@ -122,7 +133,8 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   }
 }
 
-// Every thread of the process is the runtime's, or a stand-in's that is parked: nobody is left who could do anything.
+// Every thread of the process is the runtime's, or a stand-in's that is parked: nobody is left who
+// could do anything.
 bool nobody_else(runtime_state& r) noexcept {
   DIR* tasks = ::opendir("/proc/self/task");
   if (tasks == nullptr) return false;
@@ -151,7 +163,8 @@ bool all_asleep(runtime_state& r) noexcept {
 
 void ask_about_deadlock(runtime_state& r) noexcept {
   if (!r.deadlock_suspected.exchange(false) || !r.wanted.detect_deadlock) return;
-  // Twice, some time apart, with no dispatch in between: a thread between two steps must not be taken for one that is asleep.
+  // Twice, some time apart, with no dispatch in between: a thread between two steps must not be
+  // taken for one that is asleep.
   const std::uint64_t before = r.dispatches();
   for (int look = 0; look < 2; ++look) {
     for (int i = 0; i < 20 && r.spinning.load() != 0; ++i) ::usleep(100);
@@ -189,7 +202,8 @@ void* monitor_main(void*) {
       const std::int64_t next = r.earliest_timer();
       if (next != no_deadline) nap = std::clamp<std::int64_t>(next - t, ms / 20, nap);
       // The worker that kept watch went to work, others sleep on: events must not wait for long.
-      if (r.sentry.load() == nullptr && r.idle_count.load() > 0 && io_waits()) nap = std::min(nap, ms);
+      if (r.sentry.load() == nullptr && r.idle_count.load() > 0 && io_waits())
+        nap = std::min(nap, ms);
     }
     r.monitor_note.reset();
     if (take_quit_request()) die_of_quit();
@@ -210,7 +224,8 @@ void* monitor_main(void*) {
       refresh_coarse_time(t);
       if (r.sentry.load() == nullptr) {
         r.run_timers(t);
-        // Nobody has looked at the descriptors for a while either; somebody who sleeps without watching may watch.
+        // Nobody has looked at the descriptors for a while either; somebody who sleeps without
+        // watching may watch.
         if (io_waits()) {
           the_poller.load()->wait(0);
           r.maybe_wake();

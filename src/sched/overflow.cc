@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything reachable from the handler is async-signal-safe: no allocation, no locks, no stdio streams.
+// Everything reachable from the handler is async-signal-safe: no allocation, no locks, no stdio
+// streams.
 #include "sched/overflow.h"
 
 #include <signal.h>
@@ -21,18 +22,21 @@ constexpr std::size_t signal_stack_size = std::size_t{64} << 10;
 struct sigaction previous_segv, previous_bus;
 
 void report(const goroutine_slab& slab, std::uintptr_t address) noexcept {
-  const std::size_t i = (address - reinterpret_cast<std::uintptr_t>(slab.stacks.base)) / slab.stacks.stride();
+  const std::size_t i =
+      (address - reinterpret_cast<std::uintptr_t>(slab.stacks.base)) / slab.stacks.stride();
   const goroutine& g = slab.descriptors[i];
   const std::size_t size = slab.stacks.stack_size;
   char text[640];
-  std::snprintf(text, sizeof text,
-                "fatal error: stack overflow\n\n"
-                "taut: goroutine %llu%s%s%s used all %zu bytes of its stack (%zu touched), made at %s:%u\n"
-                "remedy: give it more by taut::go({.stack = %zu}, ...) or taut::options::stack_size, or put large "
-                "objects on the heap\n",
-                static_cast<unsigned long long>(g.id.load()), g.name[0] != 0 ? " (" : "", g.name,
-                g.name[0] != 0 ? ")" : "", size, touched_stack(g.stack_low, g.stack_high),
-                g.created.file != nullptr ? g.created.file : "?", g.created.line, size * 4);
+  std::snprintf(
+      text, sizeof text,
+      "fatal error: stack overflow\n\n"
+      "taut: goroutine %llu%s%s%s used all %zu bytes of its stack (%zu touched), made at %s:%u\n"
+      "remedy: give it more by taut::go({.stack = %zu}, ...) or taut::options::stack_size, or put "
+      "large "
+      "objects on the heap\n",
+      static_cast<unsigned long long>(g.id.load()), g.name[0] != 0 ? " (" : "", g.name,
+      g.name[0] != 0 ? ")" : "", size, touched_stack(g.stack_low, g.stack_high),
+      g.created.file != nullptr ? g.created.file : "?", g.created.line, size * 4);
   write_all(2, text);
 }
 
@@ -74,7 +78,8 @@ void install_overflow_handler() noexcept {
 void* install_signal_stack() noexcept {
   stack_t old = {};
   if (::sigaltstack(nullptr, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0) return nullptr;
-  void* p = ::mmap(nullptr, signal_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* p = ::mmap(nullptr, signal_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0);
   if (p == MAP_FAILED) return nullptr;
   stack_t s = {};
   s.ss_sp = p;

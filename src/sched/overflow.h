@@ -9,7 +9,8 @@ namespace rt {
 
 struct worker;
 
-// Installs the process's SIGSEGV and SIGBUS handler, once. Faults outside guard pages go to the handler that was there before.
+// Installs the process's SIGSEGV and SIGBUS handler, once. Faults outside guard pages go to the
+// handler that was there before.
 void install_overflow_handler() noexcept;
 // Gives the calling thread an alternate signal stack, on which the handler runs; and takes it back.
 void* install_signal_stack() noexcept;

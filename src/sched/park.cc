@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parking and waking.
 //
-// A claimable wait may be claimed before its goroutine has been saved. The handshake word settles that:
-//   0 begun; commit, after the switch, exchanges 1 (saved); the waker exchanges 2 (wake). Who comes second makes it runnable. A plain wait needs none:
-//   nobody can reach the goroutine before commit releases the object's lock.
+// A claimable wait may be claimed before its goroutine has been saved. The handshake word settles
+// that:
+//   0 begun; commit, after the switch, exchanges 1 (saved); the waker exchanges 2 (wake). Who comes
+//   second makes it runnable. A plain wait needs none: nobody can reach the goroutine before commit
+//   releases the object's lock.
 //
-// An interrupt and a goroutine about to park miss each other only if neither sees the other's store: the goroutine arms its claim word and registers, then
-// looks at `interrupts`; the interrupter sets `interrupts`, then tries the claim word. All four are seq_cst.
+// An interrupt and a goroutine about to park miss each other only if neither sees the other's
+// store: the goroutine arms its claim word and registers, then looks at `interrupts`; the
+// interrupter sets `interrupts`, then tries the claim word. All four are seq_cst.
 //
 // Memory order
 //   MO-1  relaxed: wait facts for diagnosis, validated by park_sequence.
-//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the acquire of a snapshot.
+//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the
+//         acquire of a snapshot.
 #include "sched/park.h"
 
 #include <exception>
@@ -27,21 +31,22 @@ namespace rt {
 namespace {
 
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcept {
-  g->reason.store(info.reason, std::memory_order_relaxed);            // MO-1
-  g->wait_object.store(info.object, std::memory_order_relaxed);       // MO-1
-  g->wait_file.store(info.where.file, std::memory_order_relaxed);     // MO-1
-  g->wait_line.store(info.where.line, std::memory_order_relaxed);     // MO-1
-  g->wait_since.store(coarse_now(), std::memory_order_relaxed);       // MO-1
-  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still changes
+  g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
+  g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
+  g->wait_file.store(info.where.file, std::memory_order_relaxed);  // MO-1
+  g->wait_line.store(info.where.line, std::memory_order_relaxed);  // MO-1
+  g->wait_since.store(coarse_now(), std::memory_order_relaxed);    // MO-1
+  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still
+                    // changes
   g->set_state(goroutine_state::waiting);
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
-                         std::memory_order_release);                             // MO-2
+                         std::memory_order_release);                            // MO-2
 }
 
 TAUT_ALWAYS_INLINE void record_resumed(goroutine* g) noexcept {
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
-                         std::memory_order_release);                             // MO-2
-  g->reason.store(wait_reason::none, std::memory_order_relaxed);                 // MO-1
+                         std::memory_order_release);                            // MO-2
+  g->reason.store(wait_reason::none, std::memory_order_relaxed);                // MO-1
 }
 
 // The commit of a claimable wait: the object's own commit, then the handshake.
@@ -85,7 +90,8 @@ void make_runnable(goroutine* g) noexcept {
     return;
   }
   // Abandoned by a runtime that was stopped: nothing runs it again.
-  if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle)) return;  // MO-1
+  if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle))
+    return;  // MO-1
   worker* w = current_worker();
   g->set_state(goroutine_state::runnable);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
@@ -107,7 +113,9 @@ void make_runnable(goroutine* g) noexcept {
 
 }  // namespace
 
-void release_lock(void* l, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH { static_cast<lock*>(l)->release(); }
+void release_lock(void* l, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  static_cast<lock*>(l)->release();
+}
 
 void release_locks(void* list, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH {
   auto* l = static_cast<lock_list*>(list);
@@ -147,7 +155,8 @@ void park(goroutine* g, const wait_info& info, commit_function commit, void* arg
 }
 
 void ready(goroutine* g) noexcept {
-  if (g->wait_mask.load(std::memory_order_relaxed) != 0 && !g->is_thread) {  // MO-1: stable since it armed
+  if (g->wait_mask.load(std::memory_order_relaxed) != 0 &&
+      !g->is_thread) {  // MO-1: stable since it armed
     // Unsaved yet: its commit will find the wake-up.
     announce_handoff(g);
     if (g->handshake.exchange(2) != 1) return;
@@ -157,7 +166,8 @@ void ready(goroutine* g) noexcept {
 
 std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept {
   std::uint8_t mask = asked;
-  if (g->bound != nullptr && g->shields == 0 && std::uncaught_exceptions() == 0) mask |= interrupt::bound;
+  if (g->bound != nullptr && g->shields == 0 && std::uncaught_exceptions() == 0)
+    mask |= interrupt::bound;
   if (unwinding_possible() && std::uncaught_exceptions() == 0) mask |= interrupt::unwind;
   return mask;
 }
@@ -172,7 +182,8 @@ void begin_claimable(goroutine* g, std::uint8_t mask) noexcept {
 }
 
 bool interrupted_before_park(goroutine* g) noexcept {
-  const std::uint8_t pending = g->interrupts.load() & g->wait_mask.load(std::memory_order_relaxed);  // MO-1
+  const std::uint8_t pending =
+      g->interrupts.load() & g->wait_mask.load(std::memory_order_relaxed);  // MO-1
   if (TAUT_LIKELY(pending == 0) || !claim(g)) return false;
   g->ended_by = pending & static_cast<std::uint8_t>(-pending);
   return true;
@@ -238,7 +249,8 @@ void choice_point_slow() noexcept {
     yield_goroutine(w);
     return;
   }
-  // A test's schedule: one operation in four switches, enough to separate any two, rare enough to make progress.
+  // A test's schedule: one operation in four switches, enough to separate any two, rare enough to
+  // make progress.
   if (w->runtime->wanted.perturb_seed != 0 && w->rng.below(4) == 0) yield_goroutine(w);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // park() and ready(): the only way to block.
 //
-//   plain wait      hold the object's lock; link current's waiter; park(info, release, &lock); afterwards: who woke it has done the operation.
-//   claimable wait  begin_claimable(g, mask); register with the wakers; park; end_claimable(g): 0, or the interrupt that ended it.
+//   plain wait      hold the object's lock; link current's waiter; park(info, release, &lock);
+//                   afterwards: who woke it has done the operation.
+//   claimable wait  begin_claimable(g, mask); register with the wakers; park; end_claimable(g): 0,
+//                   or the interrupt that ended it.
 //
 // Memory order
 //   MO-1  relaxed: a wish that may be seen a little later.
@@ -28,16 +30,19 @@ struct wait_info {
   site where;
 };
 
-// Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers are saved, on another stack: it usually releases
-// the object's lock. With a claimable wait begun, g may be woken before commit runs.
+// Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers
+// are saved, on another stack: it usually releases the object's lock. With a claimable wait begun,
+// g may be woken before commit runs.
 void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept;
 
-// Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller. From any thread. Never blocks.
+// Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller. From any
+// thread. Never blocks.
 void ready(goroutine* g) noexcept;
 
 // Releases one rt::lock: the usual commit.
 void release_lock(void* lock, goroutine* left) noexcept;
-// Releases several, the last first. The list lies on the parked goroutine's stack and is not touched after the last release.
+// Releases several, the last first. The list lies on the parked goroutine's stack and is not
+// touched after the last release.
 struct lock_list {
   lock* const* locks;
   std::size_t count;
@@ -52,7 +57,8 @@ std::uint32_t random_below(std::uint32_t n) noexcept;
 std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept;
 // Arms the claim word. Before the wait is registered anywhere.
 void begin_claimable(goroutine* g, std::uint8_t mask) noexcept;
-// After registration: true when an interrupt of the mask came before and g claimed itself: unregister and do not park.
+// After registration: true when an interrupt of the mask came before and g claimed itself:
+// unregister and do not park.
 bool interrupted_before_park(goroutine* g) noexcept;
 // After the wait, once unregistered everywhere: the interrupt that ended it, or 0.
 std::uint8_t end_claimable(goroutine* g) noexcept;
@@ -60,9 +66,11 @@ std::uint8_t end_claimable(goroutine* g) noexcept;
 bool claim(goroutine* g) noexcept;
 // claim, if the waiter needs one.
 inline bool take(const waiter& w) noexcept { return !w.claimable || claim(w.g); }
-// Ends g's wait from outside if it allows `which`, now or at its next wait. The caller holds a lock that keeps g registered with it.
+// Ends g's wait from outside if it allows `which`, now or at its next wait. The caller holds a lock
+// that keeps g registered with it.
 void interrupt_wait(goroutine* g, std::uint8_t which) noexcept;
-// Throws what interrupt `why` means for a form without a result: canceled, or a test's unwinding. Does nothing while an exception is in flight.
+// Throws what interrupt `why` means for a form without a result: canceled, or a test's unwinding.
+// Does nothing while an exception is in flight.
 void throw_interrupt(goroutine* g, std::uint8_t why);
 
 // A deadline for the calling goroutine's next claimable wait. Lives on its stack.
@@ -85,15 +93,17 @@ class wait_deadline {
 // Blocks until the deadline (scheduler's clock). Returns 0, or the interrupt that ended it early.
 std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept;
 
-// A synchronisation operation is about to begin: a place where a test's schedule may switch, and where a goroutine that has kept its worker too long gives it
-// up. Costs a load and a branch while neither is wanted.
+// A synchronisation operation is about to begin: a place where a test's schedule may switch, and
+// where a goroutine that has kept its worker too long gives it up. Costs a load and a branch while
+// neither is wanted.
 void choice_point_slow() noexcept;
 extern std::atomic<bool> choice_points_on;
 TAUT_ALWAYS_INLINE void choice_point() noexcept {
   if (TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed))) choice_point_slow();  // MO-1
 }
 
-// While it lives, choice points of the calling goroutine do not switch: somebody else's callback is on its stack, whose caller counts on its thread.
+// While it lives, choice points of the calling goroutine do not switch: somebody else's callback is
+// on its stack, whose caller counts on its thread.
 class steady_section {
  public:
   steady_section() noexcept : g_(current_goroutine_or_null()) {

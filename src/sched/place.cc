@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SIGURG, as Go uses for preemption: its default is to be ignored, and programs rarely use it. A handler of the program's is called too.
+// SIGURG, as Go uses for preemption: its default is to be ignored, and programs rarely use it. A
+// handler of the program's is called too.
 #include "sched/place.h"
 
 #include <signal.h>
@@ -39,14 +40,16 @@ void on_signal(int signal, siginfo_t* info, void* raw) noexcept {
                                static_cast<std::uintptr_t>(context->uc_mcontext.gregs[REG_RSP]),
                                static_cast<std::uintptr_t>(context->uc_mcontext.gregs[REG_RBP])};
 #else
-    const frame_registers from{context->uc_mcontext.pc, context->uc_mcontext.sp, context->uc_mcontext.regs[29]};
+    const frame_registers from{context->uc_mcontext.pc, context->uc_mcontext.sp,
+                               context->uc_mcontext.regs[29]};
 #endif
     worker* w = current_worker();
     goroutine* g = w == nullptr ? nullptr : w->shown.load();
     std::size_t n = 0;
     if (g != nullptr && from.sp >= reinterpret_cast<std::uintptr_t>(g->stack_low) &&
         from.sp < reinterpret_cast<std::uintptr_t>(g->stack_high)) {
-      n = unwind(from, {from.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)}, answer, most_frames);
+      n = unwind(from, {from.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)}, answer,
+                 most_frames);
     }
     answered.store(n);
     answer_note.wake();

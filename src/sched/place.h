@@ -10,8 +10,9 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Writes the return addresses of a thread, leaf first; returns how many, 0 when it did not answer within some milliseconds (signals
-// blocked, stuck in the kernel). One call at a time; from a thread of the runtime's own.
+// Writes the return addresses of a thread, leaf first; returns how many, 0 when it did not answer
+// within some milliseconds (signals blocked, stuck in the kernel). One call at a time; from a
+// thread of the runtime's own.
 std::size_t frames_of_thread(int tid, std::uintptr_t* frames, std::size_t limit) noexcept;
 
 }  // namespace rt

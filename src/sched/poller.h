@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What io owes the scheduler: to wait for events and to end that wait. io registers an implementation before its first descriptor; until
-// then the worker that keeps watch merely sleeps.
+// What io owes the scheduler: to wait for events and to end that wait. io registers an
+// implementation before its first descriptor; until then the worker that keeps watch merely sleeps.
 #pragma once
 
 #include <atomic>
@@ -13,8 +13,9 @@ namespace rt {
 
 class poller {
  public:
-  // Waits until an event, wake(), or the timeout (nanoseconds; negative: none; 0: only looks), and makes the goroutines whose events came
-  // ready. Returns how many. Called by one thread at a time, except with 0.
+  // Waits until an event, wake(), or the timeout (nanoseconds; negative: none; 0: only looks), and
+  // makes the goroutines whose events came ready. Returns how many. Called by one thread at a time,
+  // except with 0.
   virtual int wait(std::int64_t timeout) noexcept = 0;
   // Ends the current or the next wait. From any thread.
   virtual void wake() noexcept = 0;

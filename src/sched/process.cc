@@ -33,7 +33,8 @@ void on_quit(int) noexcept {
   the_runtime().monitor_note.wake();
 }
 
-// "panic: <what>" as Go prints it, then every stack; the thrower's first, for nothing has been unwound.
+// "panic: <what>" as Go prints it, then every stack; the thrower's first, for nothing has been
+// unwound.
 [[noreturn]] void on_terminate() noexcept {
   goroutine* g = current_goroutine_or_null();
   static std::atomic<bool> once{false};
@@ -50,7 +51,8 @@ void on_quit(int) noexcept {
     } catch (...) {
       int status = 0;
       const std::type_info* type = abi::__cxa_current_exception_type();
-      char* name = type == nullptr ? nullptr : abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
+      char* name =
+          type == nullptr ? nullptr : abi::__cxa_demangle(type->name(), nullptr, nullptr, &status);
       text += name != nullptr ? name : "unknown exception";
       std::free(name);
     }
@@ -63,7 +65,8 @@ void on_quit(int) noexcept {
   std::abort();
 }
 
-// main() has returned: goroutines must not run while statics are destroyed. Those that run now are given a moment to reach a switch.
+// main() has returned: goroutines must not run while statics are destroyed. Those that run now are
+// given a moment to reach a switch.
 void quiet_at_exit() noexcept {
   runtime_state& r = the_runtime();
   if (!r.running.load() || current_worker() != nullptr) return;
@@ -115,8 +118,9 @@ void abandon_goroutines(runtime_state& r) noexcept {
     r.spinning.store(0);
     r.sentry.store(nullptr);
   }
-  // A parked goroutine's waiter may still be linked in a channel or a semaphore queue that the program goes on using: its slot stays
-  // out of use, for a late wake-up must find it and nobody else.
+  // A parked goroutine's waiter may still be linked in a channel or a semaphore queue that the
+  // program goes on using: its slot stays out of use, for a late wake-up must find it and nobody
+  // else.
   r.for_each_worker([](worker* w) {
     w->run_next.store(nullptr);
     while (w->woken.pop() != nullptr) {

@@ -12,7 +12,8 @@ namespace rt {
 
 struct runtime_state;
 
-// Installs, once: the terminate handler, SIGQUIT's handler when wanted, and the quieting of goroutines when the process exits.
+// Installs, once: the terminate handler, SIGQUIT's handler when wanted, and the quieting of
+// goroutines when the process exits.
 void install_process_hooks(const options& wanted) noexcept;
 // Memory of the runtime's own, outside the allocator.
 void* map_runtime_memory(std::size_t bytes) noexcept;

@@ -18,7 +18,8 @@ namespace {
 constexpr std::uint32_t most_slots = 16384;
 
 void* map_private(std::size_t bytes) noexcept {
-  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : p;
 }
 
@@ -136,9 +137,10 @@ void registry::trim() noexcept {
     {
       hold h(lock_);
       pool& p = pools_[c];
-      // Of what nobody needed since the last look a part can go: bursts come back, and giving back costs 1.3 us each and an interrupt of
-      // the other CPUs.
-      std::size_t spare = p.least_warm > 64 ? std::min<std::size_t>((p.least_warm - 64) / 4 + 1, 8192) : 0;
+      // Of what nobody needed since the last look a part can go: bursts come back, and giving back
+      // costs 1.3 us each and an interrupt of the other CPUs.
+      std::size_t spare =
+          p.least_warm > 64 ? std::min<std::size_t>((p.least_warm - 64) / 4 + 1, 8192) : 0;
       p.least_warm = p.warm_count - std::min(spare, p.warm_count);
       for (; spare > 0 && p.warm != nullptr; --spare) {
         goroutine* g = p.warm;
@@ -152,7 +154,8 @@ void registry::trim() noexcept {
     goroutine* last = list;
     std::size_t n = 0;
     for (goroutine* g = list; g != nullptr; g = g->next, ++n) {
-      const stack_slab one{g->stack_low - page_size, static_cast<std::size_t>(g->stack_high - g->stack_low), 1};
+      const stack_slab one{g->stack_low - page_size,
+                           static_cast<std::size_t>(g->stack_high - g->stack_low), 1};
       release_stack(one, 0);
       last = g;
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every goroutine that exists or existed: slabs of descriptors, each bound for life to one guarded stack, and the free ones by tiers.
+// Every goroutine that exists or existed: slabs of descriptors, each bound for life to one guarded
+// stack, and the free ones by tiers.
 //
-//   worker cache    a few dozen, last in first out: the stack used last is warm in the caches        (sched/worker)
-//   warm            shared list: stacks with touched pages
-//   cold            shared list: pages given back to the kernel
-//   unused          slots of the newest slab that nobody had yet
+//   worker cache    a few dozen, last in first out: the stack used last is warm in the caches
+//   (sched/worker) warm            shared list: stacks with touched pages cold            shared
+//   list: pages given back to the kernel unused          slots of the newest slab that nobody had
+//   yet
 //
-// Descriptors are never unmapped, so a reader without a lock (a dump, a late waker) always reads a descriptor. for_each() sees every slot.
+// Descriptors are never unmapped, so a reader without a lock (a dump, a late waker) always reads a
+// descriptor. for_each() sees every slot.
 //
 // Locks         rank::registry guards the lists and the slab table's growth.
 //
@@ -53,7 +55,8 @@ class registry {
   goroutine* take_thread() noexcept;
   void give_thread(goroutine* g) noexcept;
 
-  // Gives pages of stacks that stayed unused since the last call back to the kernel. Called by the watching thread, now and then.
+  // Gives pages of stacks that stayed unused since the last call back to the kernel. Called by the
+  // watching thread, now and then.
   void trim() noexcept;
 
   template <class F>
@@ -79,9 +82,9 @@ class registry {
     goroutine* warm = nullptr;
     goroutine* cold = nullptr;
     std::size_t warm_count = 0, cold_count = 0;
-    std::size_t least_warm = 0;          // since the last trim()
+    std::size_t least_warm = 0;  // since the last trim()
     goroutine_slab* newest = nullptr;
-    std::uint32_t next_count = 64;       // slots of the next slab
+    std::uint32_t next_count = 64;  // slots of the next slab
   };
   goroutine_slab* grow(pool& p, int stack_class) noexcept TAUT_REQUIRES(lock_);
   goroutine* take_unused(pool& p, int stack_class) noexcept TAUT_REQUIRES(lock_);

@@ -68,7 +68,8 @@ void* thread_main(void* argument) {
   return nullptr;
 }
 
-// A worker's memory comes from its own mapping and is never freed: a late look at it finds an ended worker. A restarted runtime uses the slot again.
+// A worker's memory comes from its own mapping and is never freed: a late look at it finds an ended
+// worker. A restarted runtime uses the slot again.
 worker* make_worker(runtime_state& r, int index) noexcept {
   worker* w = r.workers[index].load();
   if (w == nullptr) {
@@ -79,8 +80,10 @@ worker* make_worker(runtime_state& r, int index) noexcept {
     w->runtime = &r;
     r.workers[index].store(w);
   }
-  w->rng = rt::random(r.wanted.perturb_seed != 0 ? r.wanted.perturb_seed + static_cast<std::uint64_t>(index)
-                                             : static_cast<std::uint64_t>(real_now()) + static_cast<std::uint64_t>(index) * 7919);
+  w->rng = rt::random(r.wanted.perturb_seed != 0
+                          ? r.wanted.perturb_seed + static_cast<std::uint64_t>(index)
+                          : static_cast<std::uint64_t>(real_now()) +
+                                static_cast<std::uint64_t>(index) * 7919);
   w->state.store(worker_state::running);
   w->due_look = 0;
   w->fresh_turn = 0;
@@ -95,10 +98,12 @@ worker* make_worker(runtime_state& r, int index) noexcept {
 bool launch(runtime_state& r, int index) noexcept {
   worker* w = make_worker(r, index);
   if (w == nullptr) return false;
-  // A worker takes no signals but those sent to it: the program's handlers run on the program's threads.
+  // A worker takes no signals but those sent to it: the program's handlers run on the program's
+  // threads.
   sigset_t all, old;
   ::sigfillset(&all);
-  for (int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGURG, SIGPROF}) ::sigdelset(&all, s);
+  for (int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGURG, SIGPROF})
+    ::sigdelset(&all, s);
   ::pthread_sigmask(SIG_SETMASK, &all, &old);
   const int error = ::pthread_create(&w->thread, nullptr, thread_main, w);
   ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
@@ -124,7 +129,8 @@ void start_locked(const options& wanted) {
   if (r.running.load()) throw panic("taut::start: the runtime runs already");
   r.wanted = wanted;
   if (r.wanted.perturb_seed == 0) {
-    if (const char* seed = std::getenv("TAUT_SEED")) r.wanted.perturb_seed = std::strtoull(seed, nullptr, 10);
+    if (const char* seed = std::getenv("TAUT_SEED"))
+      r.wanted.perturb_seed = std::strtoull(seed, nullptr, 10);
   }
   if (r.wanted.stall_after.count() <= 0) r.wanted.stall_after = std::chrono::milliseconds(10);
   r.default_class = stack_class_for(wanted.stack_size);
@@ -145,7 +151,8 @@ void start_locked(const options& wanted) {
       r.stopping.store(true);
       r.wake_all();
       for (int j = 0; j < i; ++j) ::pthread_join(r.workers[j].load()->thread, nullptr);
-      throw std::system_error(make_error_code(errc::unavailable), "taut::start: no thread for a worker");
+      throw std::system_error(make_error_code(errc::unavailable),
+                              "taut::start: no thread for a worker");
     }
     r.worker_count.store(i + 1);
   }
@@ -171,7 +178,8 @@ bool runtime_state::add_worker() noexcept {
       return true;
     }
   }
-  // Only the watching thread and blocking() add workers; a race for the slot is settled by the count.
+  // Only the watching thread and blocking() add workers; a race for the slot is settled by the
+  // count.
   static std::mutex growing;
   std::lock_guard hold_growing(growing);
   const int i = worker_count.load();

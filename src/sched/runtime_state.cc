@@ -71,12 +71,14 @@ void runtime_state::release_inbox(worker* w) noexcept {
   inject(first, last, n);
 }
 
-// Not to one that is blocked: what may run elsewhere must not wait for its call to end. One that blocks meanwhile either finds
-// g in its inbox (begin_blocked) or is seen blocked by the second look.
+// Not to one that is blocked: what may run elsewhere must not wait for its call to end. One that
+// blocks meanwhile either finds g in its inbox (begin_blocked) or is seen blocked by the second
+// look.
 void runtime_state::migrate(goroutine* g, worker* from) noexcept {
   const auto n = static_cast<std::uint32_t>(target);
   std::uint32_t at = 0;
-  if (from != nullptr) at = static_cast<std::uint32_t>(from->index) + 1 + (n > 1 ? from->rng.below(n - 1) : 0);
+  if (from != nullptr)
+    at = static_cast<std::uint32_t>(from->index) + 1 + (n > 1 ? from->rng.below(n - 1) : 0);
   for (std::uint32_t i = 0; i < n; ++i) {
     worker* to = workers[(at + i) % n].load();
     if ((to == from && n > 1) || to->blocked.load()) continue;
@@ -113,7 +115,8 @@ void runtime_state::wake_one() noexcept {
     return;
   }
   w->park_note.wake();
-  // Asked after the note is set: who becomes sentry later looks at its note before it waits for events.
+  // Asked after the note is set: who becomes sentry later looks at its note before it waits for
+  // events.
   if (w == sentry.load()) {
     if (poller* p = the_poller.load()) p->wake();
   }

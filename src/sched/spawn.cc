@@ -2,7 +2,8 @@
 // The life of a goroutine from go() to its end, yield() and goexit().
 //
 // Memory order
-//   MO-1  relaxed: counters with one writer; identity published by the queue the goroutine goes through.
+//   MO-1  relaxed: counters with one writer; identity published by the queue the goroutine goes
+//         through.
 #include <sched.h>
 
 #include <exception>
@@ -58,7 +59,8 @@ std::uint64_t new_id(runtime_state& r, worker* w) noexcept {
   return ++w->next_id;
 }
 
-// The stacks of different slots start at different distances from a page boundary: equal ones would meet in the same cache sets.
+// The stacks of different slots start at different distances from a page boundary: equal ones would
+// meet in the same cache sets.
 constexpr std::size_t color(std::uint32_t slot) noexcept { return slot % 16 * 128; }
 
 // Runs on another stack, after the goroutine's last switch.
@@ -67,7 +69,7 @@ void recycle(void*, goroutine* g) noexcept {
   worker* w = current_worker();
   g->sanitizer.end_goroutine();
   g->set_state(goroutine_state::idle);
-  g->id.store(0, std::memory_order_relaxed);  // MO-1
+  g->id.store(0, std::memory_order_relaxed);                                     // MO-1
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2);  // MO-1
   bump(w->ended);
   if (g->stack_class != r.default_class) {
@@ -97,8 +99,8 @@ void call_catching(goroutine* g) noexcept {
   }
 }
 
-// Without a handler for other exceptions: one that nobody catches meets std::terminate where it was thrown, with
-// the whole stack to show.
+// Without a handler for other exceptions: one that nobody catches meets std::terminate where it was
+// thrown, with the whole stack to show.
 void call(goroutine* g) {
   try {
     g->run(g->closure);
@@ -116,7 +118,8 @@ void throw_goexit() { throw goexit_signal(); }
 
 void yield_goroutine(worker* w) noexcept {
   goroutine* g = w->current;
-  // With nobody else here the scheduler's own context looks at what others queued and at what became ready.
+  // With nobody else here the scheduler's own context looks at what others queued and at what
+  // became ready.
   goroutine* to = w->next_local();
   g->set_state(goroutine_state::runnable);
   switch_from(
@@ -175,7 +178,8 @@ spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted,
     throw std::bad_alloc();
   }
 #if defined(TAUT_ASAN)
-  g->sanitizer.begin_goroutine(g->stack_low, static_cast<std::size_t>(g->stack_high - g->stack_low));
+  g->sanitizer.begin_goroutine(g->stack_low,
+                               static_cast<std::size_t>(g->stack_high - g->stack_low));
 #endif
   accept_handoff(g->stack_low);
   g->next = nullptr;
@@ -202,9 +206,10 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   goroutine* parent = w == nullptr ? nullptr : w->current;
   g->run = run;
   g->home = nullptr;
-  g->interrupts.store(0, std::memory_order_relaxed);  // MO-1
+  g->interrupts.store(0, std::memory_order_relaxed);                               // MO-1
   g->parent = parent == nullptr ? 0 : parent->id.load(std::memory_order_relaxed);  // MO-1
-  g->labels = parent == nullptr || parent->labels == nullptr ? nullptr : share_labels(parent->labels);
+  g->labels =
+      parent == nullptr || parent->labels == nullptr ? nullptr : share_labels(parent->labels);
   g->sp = make_context(s.memory);
 #if defined(TAUT_TSAN)
   g->sanitizer.begin_goroutine(g->stack_low, 0);

@@ -6,8 +6,8 @@
 #include <sched.h>
 
 #include "base/check.h"
-#include "base/handoff.h"
 #include "base/clock.h"
+#include "base/handoff.h"
 #include "sched/current.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
@@ -63,8 +63,9 @@ void timer_heap::remove(std::size_t i) noexcept {
 }
 
 void timer_heap::publish() noexcept {
-  earliest_.store(entries_.empty() ? no_deadline : entries_[0].deadline, std::memory_order_relaxed);  // MO-1
-  size_.store(entries_.size(), std::memory_order_relaxed);                                              // MO-1
+  earliest_.store(entries_.empty() ? no_deadline : entries_[0].deadline,
+                  std::memory_order_relaxed);               // MO-1
+  size_.store(entries_.size(), std::memory_order_relaxed);  // MO-1
 }
 
 void timer_heap::insert(timer& t, std::int64_t deadline) noexcept {

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadlines. Each worker has a heap; a timer is armed on the heap of the worker that arms it and may be cancelled from anywhere.
+// Deadlines. Each worker has a heap; a timer is armed on the heap of the worker that arms it and
+// may be cancelled from anywhere.
 //
 //   struct retry { timer t; ... };
-//   t.fire = [](timer& t, std::int64_t now) { ready(...); return no_deadline; };   // or the next deadline: a ticker
-//                                                               // runs under the heap's lock: short, never parks, never calls users
-//   arm(t, deadline);  ...  disarm(t);                          // after disarm() returned, fire is not running and will not run
+//   t.fire = [](timer& t, std::int64_t now) { ready(...); return no_deadline; };   // or the next
+//                                                                                  // deadline: a
+//                                                                                  // ticker
+//                                                               // runs under the heap's lock:
+//                                                               // short, never parks, never calls
+//                                                               // users
+//   arm(t, deadline);  ...  disarm(t);                          // after disarm() returned, fire is
+//                                                               // not running and will not run
 //
-// A timer whose callback needs locks that come before the heap's, or starts goroutines, sets `unlocked`: its fire() runs with nothing held, on a worker's own
-// stack or in the watching thread. Until it returned, disarm() waits for it; retract() only takes the timer out of the heap and never waits.
+// A timer whose callback needs locks that come before the heap's, or starts goroutines, sets
+// `unlocked`: its fire() runs with nothing held, on a worker's own stack or in the watching thread.
+// Until it returned, disarm() waits for it; retract() only takes the timer out of the heap and
+// never waits.
 //
-// A 4-ary heap whose entries hold the deadline beside the timer, so that sifting touches the heap only; a timer knows its index, so disarming is
-// O(log n) and usually O(1).
+// A 4-ary heap whose entries hold the deadline beside the timer, so that sifting touches the heap
+// only; a timer knows its index, so disarming is O(log n) and usually O(1).
 //
-// Locks         rank::timers per heap. fire() runs under it and may take chan, sema, poll_fd, sched; with `unlocked` it may take any.
+// Locks         rank::timers per heap. fire() runs under it and may take chan, sema, poll_fd,
+// sched; with `unlocked` it may take any.
 //
 // Memory order
-//   MO-1  relaxed: the earliest deadline, peeked without the lock; a late view only delays by one look.
+//   MO-1  relaxed: the earliest deadline, peeked without the lock; a late view only delays by one
+//         look.
 #pragma once
 
 #include <atomic>
@@ -34,14 +44,15 @@ inline constexpr std::int64_t no_deadline = std::numeric_limits<std::int64_t>::m
 class timer_heap;
 
 struct timer {
-  // Called when the deadline has passed, under the heap's lock, with the timer already out of the heap. Returns when to fire again, or
-  // no_deadline.
+  // Called when the deadline has passed, under the heap's lock, with the timer already out of the
+  // heap. Returns when to fire again, or no_deadline.
   std::int64_t (*fire)(timer&, std::int64_t now) = nullptr;
   std::atomic<timer_heap*> heap{nullptr};  // the heap it was armed on last
   std::int64_t deadline = 0;
-  std::uint32_t index = 0;                 // guarded by the heap's lock; 0: not armed, else position + 1
-  bool background = false;                 // does not keep the program from being "all asleep"
-  bool unlocked = false;                   // fire() runs without the lock, returns no_deadline, and nothing touches the timer afterwards
+  std::uint32_t index = 0;  // guarded by the heap's lock; 0: not armed, else position + 1
+  bool background = false;  // does not keep the program from being "all asleep"
+  bool unlocked = false;  // fire() runs without the lock, returns no_deadline, and nothing touches
+                          // the timer afterwards
 };
 
 class timer_heap {
@@ -54,10 +65,14 @@ class timer_heap {
   // Runs what is due. Returns how many. Called by who holds no lock and is no goroutine.
   int run_due(std::int64_t now) noexcept;
   // The earliest deadline, or no_deadline.
-  std::int64_t earliest() const noexcept { return earliest_.load(std::memory_order_relaxed); }  // MO-1
-  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }           // MO-1
+  std::int64_t earliest() const noexcept {
+    return earliest_.load(std::memory_order_relaxed);  // MO-1
+  }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }  // MO-1
   // How many timers are not background ones.
-  std::size_t foreground() const noexcept { return foreground_.load(std::memory_order_relaxed); }  // MO-1
+  std::size_t foreground() const noexcept {
+    return foreground_.load(std::memory_order_relaxed);  // MO-1
+  }
 
  private:
   struct entry {
@@ -88,8 +103,9 @@ class timer_heap {
   std::atomic<std::size_t> foreground_{0};
 };
 
-// Arms t at `deadline` (scheduler's clock) on the calling worker's heap; in a foreign thread on the runtime's shared heap. t must not be armed. Wakes a
-// sleeping worker when t is the earliest of all.
+// Arms t at `deadline` (scheduler's clock) on the calling worker's heap; in a foreign thread on the
+// runtime's shared heap. t must not be armed. Wakes a sleeping worker when t is the earliest of
+// all.
 void arm(timer& t, std::int64_t deadline) noexcept;
 // See above. The timer may be destroyed afterwards.
 bool disarm(timer& t) noexcept;

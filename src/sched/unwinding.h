@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Leaving a goroutine from the inside: goexit(), and a test's wish that every parked goroutine unwinds.
+// Leaving a goroutine from the inside: goexit(), and a test's wish that every parked goroutine
+// unwinds.
 #pragma once
 
 #include "taut/export.h"
@@ -13,7 +14,8 @@ struct worker;
 struct goexit_signal {};
 [[noreturn]] void throw_goexit();
 
-// Whether a test may ask parked goroutines to unwind: their waits are claimable then. Off outside tests.
+// Whether a test may ask parked goroutines to unwind: their waits are claimable then. Off outside
+// tests.
 bool unwinding_possible() noexcept;
 void allow_unwinding(bool on) noexcept;
 

@@ -10,37 +10,60 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 
 enum class wait_reason : std::uint8_t {
-  none,             // not waiting
-  io_wait,          // a descriptor to become ready
-  sleep,            // a time
-  chan_receive_nil, chan_send_nil, select_no_cases,  // for ever
+  none,     // not waiting
+  io_wait,  // a descriptor to become ready
+  sleep,    // a time
+  chan_receive_nil,
+  chan_send_nil,
+  select_no_cases,  // for ever
   select,           // one of several channel operations
-  chan_receive, chan_send,
-  cond_wait, mutex_lock, rwmutex_rlock, rwmutex_lock, wait_group_wait,
-  semacquire,       // a weighted semaphore, or a blocking helper
-  context_done,     // context::wait(): Go prints chan receive
+  chan_receive,
+  chan_send,
+  cond_wait,
+  mutex_lock,
+  rwmutex_rlock,
+  rwmutex_lock,
+  wait_group_wait,
+  semacquire,    // a weighted semaphore, or a blocking helper
+  context_done,  // context::wait(): Go prints chan receive
   count
 };
 
 constexpr const char* to_text(wait_reason r) noexcept {
   switch (r) {
-    case wait_reason::io_wait: return "IO wait";
-    case wait_reason::sleep: return "sleep";
-    case wait_reason::chan_receive_nil: return "chan receive (nil chan)";
-    case wait_reason::chan_send_nil: return "chan send (nil chan)";
-    case wait_reason::select_no_cases: return "select (no cases)";
-    case wait_reason::select: return "select";
-    case wait_reason::chan_receive: return "chan receive";
-    case wait_reason::chan_send: return "chan send";
-    case wait_reason::cond_wait: return "sync.Cond.Wait";
-    case wait_reason::mutex_lock: return "sync.Mutex.Lock";
-    case wait_reason::rwmutex_rlock: return "sync.RWMutex.RLock";
-    case wait_reason::rwmutex_lock: return "sync.RWMutex.Lock";
-    case wait_reason::wait_group_wait: return "sync.WaitGroup.Wait";
-    case wait_reason::semacquire: return "semacquire";
-    case wait_reason::context_done: return "chan receive";
+    case wait_reason::io_wait:
+      return "IO wait";
+    case wait_reason::sleep:
+      return "sleep";
+    case wait_reason::chan_receive_nil:
+      return "chan receive (nil chan)";
+    case wait_reason::chan_send_nil:
+      return "chan send (nil chan)";
+    case wait_reason::select_no_cases:
+      return "select (no cases)";
+    case wait_reason::select:
+      return "select";
+    case wait_reason::chan_receive:
+      return "chan receive";
+    case wait_reason::chan_send:
+      return "chan send";
+    case wait_reason::cond_wait:
+      return "sync.Cond.Wait";
+    case wait_reason::mutex_lock:
+      return "sync.Mutex.Lock";
+    case wait_reason::rwmutex_rlock:
+      return "sync.RWMutex.RLock";
+    case wait_reason::rwmutex_lock:
+      return "sync.RWMutex.Lock";
+    case wait_reason::wait_group_wait:
+      return "sync.WaitGroup.Wait";
+    case wait_reason::semacquire:
+      return "semacquire";
+    case wait_reason::context_done:
+      return "chan receive";
     case wait_reason::none:
-    case wait_reason::count: break;
+    case wait_reason::count:
+      break;
   }
   return "";
 }

@@ -3,7 +3,8 @@
 //
 // Memory order
 //   MO-1  as in worker.h: hints and counters.
-//   MO-3  inbox: pushed by a seq_cst CAS, taken by an acquire exchange; the list's links travel with it.
+//   MO-3  inbox: pushed by a seq_cst CAS, taken by an acquire exchange; the list's links travel
+//         with it.
 #include "sched/worker.h"
 
 #include <algorithm>
@@ -22,7 +23,8 @@ constexpr std::int64_t fresh_patience = 10'000'000;
 
 }  // namespace
 
-// Full: half of the queue goes to the shared one, where idle workers find it. The older half of it, in its order.
+// Full: half of the queue goes to the shared one, where idle workers find it. The older half of it,
+// in its order.
 void worker::overflow(goroutine* g) noexcept {
   const bool is_fresh = g->home == nullptr;
   goroutine* first = g;
@@ -64,7 +66,8 @@ void worker::drain_inbox() noexcept {
   }
 }
 
-// A started goroutine changes its worker only when nothing on its stack points into the thread-local memory of the worker it leaves.
+// A started goroutine changes its worker only when nothing on its stack points into the
+// thread-local memory of the worker it leaves.
 bool worker::accept_from_elsewhere(goroutine* g) noexcept {
   worker* home = g->home;
   if (g->may_move() && !runtime->wanted.pinned &&
@@ -85,8 +88,9 @@ bool worker::timers_due() noexcept {
   return first <= t;
 }
 
-// Every 64th dispatch: what must not starve behind a busy local queue. Timers are run by the scheduler's own context only: a goroutine that
-// parks may hold the lock of what it waits for, which a timer's callback may want.
+// Every 64th dispatch: what must not starve behind a busy local queue. Timers are run by the
+// scheduler's own context only: a goroutine that parks may hold the lock of what it waits for,
+// which a timer's callback may want.
 goroutine* worker::look_around() noexcept {
   due_look = 64;
   if (current == nullptr && timers_due()) {
@@ -95,7 +99,8 @@ goroutine* worker::look_around() noexcept {
     runtime->shared_timers.run_due(t);
   }
   if (goroutine* g = runtime->take_injected(this, 1)) return g;
-  // The youngest run first, which keeps trees of goroutines narrow; the oldest gets its turn by time.
+  // The youngest run first, which keeps trees of goroutines narrow; the oldest gets its turn by
+  // time.
   if (const std::int64_t t = coarse_now(); t - oldest_taken > fresh_patience) {
     if (goroutine* g = fresh.steal()) {
       oldest_taken = t;

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker: one thread that runs goroutines, and the queues it owns.
 //
-// There is one worker per usable CPU, plus spare ones: while a worker is stuck in a blocking call or hogged by a goroutine that does not
-// switch, a spare takes part and steals what the stuck one had queued. A worker that finds too many at work retires to the spare list.
-// (Rejected: taking the queues away from a stuck worker. It would touch them when its call returns; stealing is safe already.)
+// There is one worker per usable CPU, plus spare ones: while a worker is stuck in a blocking call
+// or hogged by a goroutine that does not switch, a spare takes part and steals what the stuck one
+// had queued. A worker that finds too many at work retires to the spare list. (Rejected: taking the
+// queues away from a stuck worker. It would touch them when its call returns; stealing is safe
+// already.)
 //
-// A switch goes from goroutine to goroutine directly; the scheduler's own context, on the thread's stack, runs only when there is nothing to run locally.
-// What must happen to the goroutine that was left (release a lock, put it into a queue, free it) is the `commit`, run by whoever continues.
+// A switch goes from goroutine to goroutine directly; the scheduler's own context, on the thread's
+// stack, runs only when there is nothing to run locally. What must happen to the goroutine that was
+// left (release a lock, put it into a queue, free it) is the `commit`, run by whoever continues.
 //
 // Memory order
 //   MO-1  relaxed: read by other threads as a hint or for diagnosis (tick, state, counters).
-//   MO-2  run_next: release when filled, acquire when taken: the goroutine's fields travel with it. Pairs with itself.
+//   MO-2  run_next: release when filled, acquire when taken: the goroutine's fields travel with it.
+//         Pairs with itself.
 #pragma once
 
 #include <pthread.h>
@@ -47,44 +51,47 @@ using commit_function = void (*)(void* argument, goroutine* left);
 
 struct alignas(128) worker {
   // --- Touched by its own thread at every switch.
-  goroutine* current = nullptr;           // running goroutine; nullptr: the scheduler's context
-  goroutine* left = nullptr;              // the goroutine a commit is due for
+  goroutine* current = nullptr;  // running goroutine; nullptr: the scheduler's context
+  goroutine* left = nullptr;     // the goroutine a commit is due for
   commit_function commit = nullptr;
   void* commit_argument = nullptr;
   int* errno_address = nullptr;
   eh_globals* exceptions = nullptr;
   void* scheduler_sp = nullptr;
   runtime_state* runtime = nullptr;
-  goroutine* free_list = nullptr;         // idle goroutines of the default stack size, warmest first
+  goroutine* free_list = nullptr;  // idle goroutines of the default stack size, warmest first
   std::uint32_t free_count = 0;
-  waiter* waiter_cache = nullptr;         // for selects
+  waiter* waiter_cache = nullptr;  // for selects
   std::size_t waiter_count = 0;
-  std::uint64_t next_id = 0, last_id = 0; // goroutine ids of this worker's own batch
+  std::uint64_t next_id = 0, last_id = 0;  // goroutine ids of this worker's own batch
   rt::random rng{1};
-  std::uint32_t due_look = 0;             // dispatches until timers and shared queues are looked at
-  std::uint32_t fresh_turn = 0;           // alternates between woken and fresh
-  std::int64_t oldest_taken = 0;          // coarse time when the oldest fresh goroutine was preferred last
-  std::uint8_t perturb = 0;               // test mode: may yield at choice points
+  std::uint32_t due_look = 0;     // dispatches until timers and shared queues are looked at
+  std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
+  std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
+  std::uint8_t perturb = 0;       // test mode: may yield at choice points
 
   // --- Written by its thread, read by others.
-  std::atomic<std::uint32_t> tick{0};              // dispatches
+  std::atomic<std::uint32_t> tick{0};  // dispatches
   std::atomic<worker_state> state{worker_state::unborn};
-  std::atomic<bool> blocked{false};                // inside blocking(), or found stuck: others may take everything
-  std::atomic<bool> should_yield{false};           // its goroutine hogs it: give it up at the next choice point
-  std::atomic<std::uint64_t> created{0}, ended{0}; // goroutines
+  std::atomic<bool> blocked{false};       // inside blocking(), or found stuck: others may take
+                                          // everything
+  std::atomic<bool> should_yield{false};  // its goroutine hogs it: give it up at the next choice
+                                          // point
+  std::atomic<std::uint64_t> created{0}, ended{0};  // goroutines
   std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
-  std::atomic<goroutine*> shown{nullptr};          // `current`, for the watching thread and dumps
+  std::atomic<goroutine*> shown{nullptr};  // `current`, for the watching thread and dumps
 
   // --- Shared.
-  std::atomic<goroutine*> run_next{nullptr};       // the goroutine readied last, runs next; taken by CAS
+  std::atomic<goroutine*> run_next{nullptr};  // the goroutine readied last, runs next; taken by CAS
   run_queue woken;
   fresh_queue fresh;
-  alignas(64) std::atomic<goroutine*> inbox{nullptr};  // goroutines that must run here, pushed by others
+  alignas(64) std::atomic<goroutine*> inbox{nullptr};  // goroutines that must run here, pushed by
+                                                       // others
   timer_heap timers;
   note park_note;
-  worker* idle_next = nullptr;                     // guarded by the runtime's idle lock
-  bool in_idle_list = false;                       // guarded by the runtime's idle lock
-  bool woken_to_spin = false;                      // the waker counted it as spinning; guarded by the idle lock
+  worker* idle_next = nullptr;  // guarded by the runtime's idle lock
+  bool in_idle_list = false;    // guarded by the runtime's idle lock
+  bool woken_to_spin = false;   // the waker counted it as spinning; guarded by the idle lock
 
   // --- Constant once the thread runs.
   int index = 0;
@@ -100,7 +107,8 @@ struct alignas(128) worker {
   std::int64_t seen_since = 0, seen_cpu = 0, last_report = 0;
   bool compensated = false;
 
-  // Puts a goroutine that may run here into the run-next slot; what was there goes to a queue. Owner only.
+  // Puts a goroutine that may run here into the run-next slot; what was there goes to a queue.
+  // Owner only.
   void push_next(goroutine* g) noexcept {
     if (run_next.load(std::memory_order_relaxed) == nullptr) {  // MO-1: others only empty the slot
       run_next.store(g, std::memory_order_release);             // MO-2
@@ -115,7 +123,8 @@ struct alignas(128) worker {
   }
   // From any thread: g must, or should, run on this worker. Wakes it when it sleeps.
   void push_inbox(goroutine* g) noexcept;
-  // Something to run from its own queues, accepted; nullptr when there is nothing. Owner only. (dispatch.h)
+  // Something to run from its own queues, accepted; nullptr when there is nothing. Owner only.
+  // (dispatch.h)
   goroutine* next_local() noexcept;
   // Whether g may run here now; when not, g was sent to its home.
   bool accept(goroutine* g) noexcept {
@@ -123,12 +132,14 @@ struct alignas(128) worker {
   }
   // Has queued work that another worker could take.
   bool has_stealable() const noexcept {
-    return !woken.empty() || !fresh.empty() || run_next.load(std::memory_order_relaxed) != nullptr;  // MO-1
+    return !woken.empty() || !fresh.empty() ||
+           run_next.load(std::memory_order_relaxed) != nullptr;  // MO-1
   }
   void drain_inbox() noexcept;
   goroutine* take_next() noexcept {
     goroutine* g = run_next.load(std::memory_order_relaxed);  // MO-1
-    while (g != nullptr && !run_next.compare_exchange_weak(g, nullptr, std::memory_order_acquire)) {  // MO-2
+    while (g != nullptr &&
+           !run_next.compare_exchange_weak(g, nullptr, std::memory_order_acquire)) {  // MO-2
     }
     return g;
   }

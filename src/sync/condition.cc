@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // condition: a queue in the semaphore table.
 //
-// A waiter is queued before it unlocks the mutex, so no signal sent after that can miss it; it may be woken before it parks, which only a
-// claimable wait allows. waiting_ is raised before the mutex is unlocked: a signaller that locked the mutex later sees it and may skip the
-// table when it is zero.
+// A waiter is queued before it unlocks the mutex, so no signal sent after that can miss it; it may
+// be woken before it parks, which only a claimable wait allows. waiting_ is raised before the mutex
+// is unlocked: a signaller that locked the mutex later sees it and may skip the table when it is
+// zero.
 //
 // Memory order
 //   MO-1  relaxed: counters and places, for diagnosis.
@@ -22,8 +23,8 @@ using namespace rt;
 namespace {
 
 // Returns 0 or the interrupt; holds m again in both cases.
-std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_record& m, goroutine* g,
-                       const wait_limits& limits, site where) {
+std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_record& m,
+                       goroutine* g, const wait_limits& limits, site where) {
   if (m.owner.load() != owner_id(g)) throw panic("sync: condition wait without holding the mutex");
   const wait_info info{wait_reason::cond_wait, c, where};
   std::uint8_t why = 0;

@@ -26,7 +26,8 @@ constexpr int pauses_per_spin = 30;
 bool worth_spinning(int spins) noexcept {
   const runtime_state& r = the_runtime();
   return spins < most_spins && r.target > 1 &&
-         r.able.load(std::memory_order_relaxed) - r.idle_count.load(std::memory_order_relaxed) > 1;  // MO-5
+         r.able.load(std::memory_order_relaxed) - r.idle_count.load(std::memory_order_relaxed) >
+             1;  // MO-5
 }
 
 }  // namespace
@@ -34,15 +35,17 @@ bool worth_spinning(int spins) noexcept {
 TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::mutex_lock, &m, where};
-  std::int64_t since = 0;      // when it began to wait; 0: it has not
-  bool hungry = false;         // it waits for over 1 ms
-  bool awake = false;          // the woken bit stands for this goroutine
+  std::int64_t since = 0;  // when it began to wait; 0: it has not
+  bool hungry = false;     // it waits for over 1 ms
+  bool awake = false;      // the woken bit stands for this goroutine
   int spins = 0;
   for (;;) {
     std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
     if ((s & (locked | starving)) == 0) {
       const std::uint32_t mine = (awake ? s & ~woken : s) | locked;
-      if (m.state.compare_exchange_weak(s, mine, std::memory_order_acquire, std::memory_order_relaxed)) return;  // MO-1
+      if (m.state.compare_exchange_weak(s, mine, std::memory_order_acquire,
+                                        std::memory_order_relaxed))
+        return;  // MO-1
       continue;
     }
     if ((s & starving) == 0 && worth_spinning(spins)) {
@@ -86,7 +89,9 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
   while ((s & starving) == 0 && (s & (waiting | woken)) != waiting) {
     // Nobody to wake, or somebody is awake.
-    if (m.state.compare_exchange_weak(s, s & ~locked, std::memory_order_release, std::memory_order_relaxed)) return;  // MO-2
+    if (m.state.compare_exchange_weak(s, s & ~locked, std::memory_order_release,
+                                      std::memory_order_relaxed))
+      return;  // MO-2
   }
   sema_queue q(&m);
   waiter* w = q.pop();
@@ -99,8 +104,9 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
     if (gone != 0) m.state.fetch_and(~gone, std::memory_order_relaxed);  // MO-4
   } else {
     const std::uint32_t wakes = g == nullptr ? 0 : woken;
-    while (!m.state.compare_exchange_weak(s, (s & ~(locked | gone)) | wakes, std::memory_order_release,  // MO-2
-                                          std::memory_order_relaxed)) {                                  // MO-4
+    while (!m.state.compare_exchange_weak(s, (s & ~(locked | gone)) | wakes,
+                                          std::memory_order_release,     // MO-2
+                                          std::memory_order_relaxed)) {  // MO-4
     }
   }
   q.unlock();

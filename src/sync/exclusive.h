@@ -4,17 +4,22 @@
 // Invariants, whenever the bucket of the record's address is unlocked
 //   waiting is set exactly when somebody is queued.   starving is set only while locked is.
 //
-// Two modes, as Go's mutex. Normal: unlock() frees the lock and wakes the first waiter, which competes with newcomers (they run already, so this is
-// fast) and goes back to the front when it loses. A waiter that has waited over 1 ms without luck turns the lock starving: unlock() then hands
-// it to the first waiter without freeing it. The lock turns normal when nobody is queued or who gets it waited less than 1 ms.
+// Two modes, as Go's mutex. Normal: unlock() frees the lock and wakes the first waiter, which
+// competes with newcomers (they run already, so this is fast) and goes back to the front when it
+// loses. A waiter that has waited over 1 ms without luck turns the lock starving: unlock() then
+// hands it to the first waiter without freeing it. The lock turns normal when nobody is queued or
+// who gets it waited less than 1 ms.
 //
 // unlock() frees the lock by its last access to the object, so whoever locks next may destroy it.
 //
 // Memory order
 //   MO-1  acquire by the exchange that takes the lock. Pairs with MO-2.
-//   MO-2  release by the exchange that frees it. Pairs with MO-1. A handed-over lock is published by ready() instead.
-//   MO-3  relaxed: the owner and its place, written by the owner; others read a hint. Only the owner itself can read its own id there.
-//   MO-4  relaxed: bits that say who waits; the bucket's lock orders them, or the exchange that follows decides.
+//   MO-2  release by the exchange that frees it. Pairs with MO-1. A handed-over lock is published
+//         by ready() instead.
+//   MO-3  relaxed: the owner and its place, written by the owner; others read a hint. Only the
+//         owner itself can read its own id there.
+//   MO-4  relaxed: bits that say who waits; the bucket's lock orders them, or the exchange that
+//         follows decides.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +36,9 @@ using detail::lock_record;
 
 namespace exclusive {
 inline constexpr std::uint32_t locked = 1;
-inline constexpr std::uint32_t waiting = 2;   // somebody is queued
-inline constexpr std::uint32_t woken = 4;     // somebody is awake and competes: unlock() need not wake another
+inline constexpr std::uint32_t waiting = 2;  // somebody is queued
+inline constexpr std::uint32_t woken = 4;  // somebody is awake and competes: unlock() need not wake
+                                           // another
 inline constexpr std::uint32_t starving = 8;  // newcomers queue; unlock() hands over
 }  // namespace exclusive
 
@@ -40,15 +46,16 @@ void lock_exclusive_slow(lock_record& m, site where);
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
 TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me, site where) noexcept {
-  m.owner.store(me, std::memory_order_relaxed);        // MO-3
+  m.owner.store(me, std::memory_order_relaxed);         // MO-3
   m.file.store(where.file, std::memory_order_relaxed);  // MO-3
   m.line.store(where.line, std::memory_order_relaxed);  // MO-3
 }
 
 TAUT_ALWAYS_INLINE void lock_exclusive(lock_record& m, site where) {
   std::uint32_t unlocked = 0;
-  if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(unlocked, exclusive::locked, std::memory_order_acquire,  // MO-1
-                                                     std::memory_order_relaxed))) {                           // MO-4
+  if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(unlocked, exclusive::locked,
+                                                     std::memory_order_acquire,      // MO-1
+                                                     std::memory_order_relaxed))) {  // MO-4
     lock_exclusive_slow(m, where);
   }
   note_owner(m, current_owner(), where);

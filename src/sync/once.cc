@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// once: idle -> running -> running and waited for -> finished. Whoever starts it owns it until it has finished; the others queue on its address.
+// once: idle -> running -> running and waited for -> finished. Whoever starts it owns it until it
+// has finished; the others queue on its address.
 //
-// finish() makes its last access when it stores `finished`, so a caller that returned may destroy the object.
+// finish() makes its last access when it stores `finished`, so a caller that returned may destroy
+// the object.
 //
 // Memory order
 //   MO-1  relaxed: the owner and its place, for diagnosis.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who holds a lock, as a number: a goroutine's id, or for a thread that the runtime did not make its stand-in's slot. Never 0.
+// Who holds a lock, as a number: a goroutine's id, or for a thread that the runtime did not make
+// its stand-in's slot. Never 0.
 //
 // Memory order
 //   MO-1  relaxed: an id is constant while its goroutine lives, and the caller is that goroutine.
@@ -27,7 +28,8 @@ inline std::uint64_t owner_id(const goroutine* g) noexcept {
 TAUT_ALWAYS_INLINE std::uint64_t current_owner() noexcept {
 #if !defined(TAUT_TSAN)  // a worker's fields are not for instrumented code
   worker* w = current_worker();
-  if (TAUT_LIKELY(w != nullptr && w->current != nullptr)) return w->current->id.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_LIKELY(w != nullptr && w->current != nullptr))
+    return w->current->id.load(std::memory_order_relaxed);  // MO-1
 #endif
   return owner_id(current_goroutine());
 }

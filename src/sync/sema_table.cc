@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rejected     a tree of addresses per bucket: with 4096 buckets a chain stays short until some hundred thousand goroutines wait, each on an object of
+// Rejected     a tree of addresses per bucket: with 4096 buckets a chain stays short until some
+// hundred thousand goroutines wait, each on an object of
 //              its own, and then a walk costs less than the wait.
 #include "sync/sema_table.h"
 
@@ -22,8 +23,8 @@ std::uint8_t mask_for(const goroutine* g, const wait_limits& limits, bool early)
   if (limits.deadline) asked |= interrupt::deadline;
   std::uint8_t mask = interrupts_for(g, asked);
   if (!limits.bound) mask &= static_cast<std::uint8_t>(~interrupt::bound);
-  // A wait that may be woken before it parks must be claimable; a bit that is no interrupt makes it so, and tells diagnosis that nothing
-  // but the object ends it.
+  // A wait that may be woken before it parks must be claimable; a bit that is no interrupt makes it
+  // so, and tells diagnosis that nothing but the object ends it.
   constexpr std::uint8_t no_interrupt = 16;
   return early && mask == 0 ? no_interrupt : mask;
 }
@@ -143,7 +144,8 @@ void wake_list::wake() noexcept {
   end_ = &first_;
 }
 
-sema_wait::sema_wait(goroutine* g, const void* address, const wait_limits& limits, bool early) noexcept
+sema_wait::sema_wait(goroutine* g, const void* address, const wait_limits& limits,
+                     bool early) noexcept
     : g_(g), mask_(mask_for(g, limits, early)), queue_(address, sema_queue::start::unlocked) {
   if (mask_ != 0) {
     begin_claimable(g_, mask_);
@@ -179,7 +181,8 @@ void sema_wait::enqueue(bool at_front) noexcept {
   }
 }
 
-std::uint8_t sema_wait::park_here(const wait_info& info, left_function left, void* argument) noexcept {
+std::uint8_t sema_wait::park_here(const wait_info& info, left_function left,
+                                  void* argument) noexcept {
   if (mask_ == 0 || !interrupted_before_park(g_)) {
     if (queue_.is_locked()) {
       park_releasing(g_, info, queue_);
@@ -200,10 +203,15 @@ std::uint8_t sema_wait::park_here(const wait_info& info, left_function left, voi
 
 std::error_code interrupt_error(goroutine* g, std::uint8_t why, detail::context_node* context) {
   switch (why) {
-    case 0: return {};
-    case interrupt::deadline: return errc::deadline_exceeded;
-    case interrupt::unwind: throw_interrupt(g, why); break;
-    default: break;
+    case 0:
+      return {};
+    case interrupt::deadline:
+      return errc::deadline_exceeded;
+    case interrupt::unwind:
+      throw_interrupt(g, why);
+      break;
+    default:
+      break;
   }
   const std::error_code error = context_error(why == interrupt::bound ? g->bound : context);
   return error ? error : make_error_code(errc::canceled);

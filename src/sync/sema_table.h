@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sleeping and waking on an address: the queues of everybody who waits for a mutex, a wait group, a semaphore, ... so that
-// the objects themselves stay two words and need no constructor.
+// Sleeping and waking on an address: the queues of everybody who waits for a mutex, a wait group, a
+// semaphore, ... so that the objects themselves stay two words and need no constructor.
 //
 //   sema_queue q(this);                      // holds the bucket's lock
 //   if (waiter* w = q.pop()) g = w->g;       // claimed and unlinked
 //   q.unlock();  ready(g);
 //
-//   sema_wait wait(g, this, {.bound = true});   // arms what may end the wait, then holds the bucket's lock
+//   sema_wait wait(g, this, {.bound = true});   // arms what may end the wait, then holds the
+//                                               // bucket's lock
 //   if (nothing_to_wait_for()) wait.skip();
 //   else why = wait.sleep({reason, this, where});  // 0: popped; else the interrupt
 //
-// A bucket chains the first waiter of each address; the others of the same address hang from it in a ring, so many waiters on one object do not slow
-// down its neighbours in the table. The fields of `waiter` mean here:
+// A bucket chains the first waiter of each address; the others of the same address hang from it in
+// a ring, so many waiters on one object do not slow down its neighbours in the table. The fields of
+// `waiter` mean here:
 //   next, previous   the ring of one address, in order of service
-//   queue            of a first waiter: the first waiter of the bucket's next address; otherwise, and at the end of the chain, the bucket.
-//                    nullptr: not linked
+//   queue            of a first waiter: the first waiter of the bucket's next address; otherwise,
+//                    and at the end of the chain, the bucket. nullptr: not linked
 //   element          the user's: what the wait asks for
 //
 // Locks         rank::sema per bucket, never two at once.
@@ -40,7 +42,8 @@ struct sema_bucket {
 
 sema_bucket& bucket_of(const void* address) noexcept;
 
-// The queue of one address, its bucket locked. Code that parks or throws must not run while it lives.
+// The queue of one address, its bucket locked. Code that parks or throws must not run while it
+// lives.
 class sema_queue {
  public:
   enum class start : bool { unlocked, locked };
@@ -74,10 +77,11 @@ class sema_queue {
   void push_front(waiter& w) noexcept;
   // w is linked in this queue.
   void remove(waiter& w) noexcept;
-  // Takes and unlinks the first waiter whose wait was not ended otherwise; the caller makes its goroutine ready after unlock(). Those that were
-  // interrupted stay linked: each unlinks itself.
+  // Takes and unlinks the first waiter whose wait was not ended otherwise; the caller makes its
+  // goroutine ready after unlock(). Those that were interrupted stay linked: each unlinks itself.
   waiter* pop() noexcept;
-  // As pop(), but only the very first: nullptr when that one was interrupted. The queue is not empty.
+  // As pop(), but only the very first: nullptr when that one was interrupted. The queue is not
+  // empty.
   waiter* pop_first() noexcept;
 
  private:
@@ -97,7 +101,8 @@ void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept
 // Whether somebody who can still be woken waits on the address. For destructors.
 bool has_waiters(const void* address) noexcept;
 
-// Goroutines to be made ready once the lock is released, in order. They are linked by the `next` of their waiters.
+// Goroutines to be made ready once the lock is released, in order. They are linked by the `next` of
+// their waiters.
 class wake_list {
  public:
   void add(waiter* w) noexcept {
@@ -115,18 +120,20 @@ class wake_list {
 
 // What may end a wait besides its object.
 struct wait_limits {
-  bool bound = false;                             // the bound context, by throwing or by its error
-  bool explicit_context = false;                  // `context`, which may be null: one that never ends
+  bool bound = false;             // the bound context, by throwing or by its error
+  bool explicit_context = false;  // `context`, which may be null: one that never ends
   detail::context_node* context = nullptr;
-  std::optional<std::int64_t> deadline = {};      // on the scheduler's clock
+  std::optional<std::int64_t> deadline = {};  // on the scheduler's clock
 };
 
 // One wait of the calling goroutine g on an address.
 class sema_wait {
  public:
-  // Arms the wait, registers it with context and deadline, and locks the bucket. `early`: it may be woken before it parks, so its waiter can be linked
-  // with enqueue() and the lock released before park() is called.
-  sema_wait(goroutine* g, const void* address, const wait_limits& limits, bool early = false) noexcept;
+  // Arms the wait, registers it with context and deadline, and locks the bucket. `early`: it may be
+  // woken before it parks, so its waiter can be linked with enqueue() and the lock released before
+  // park() is called.
+  sema_wait(goroutine* g, const void* address, const wait_limits& limits,
+            bool early = false) noexcept;
   sema_wait(const sema_wait&) = delete;
   sema_wait& operator=(const sema_wait&) = delete;
 
@@ -135,12 +142,15 @@ class sema_wait {
 
   // There is nothing to wait for. Releases the lock.
   void skip(const wait_info& info) noexcept;
-  // Waits at the end of the queue, or at its front. Releases the lock. Returns 0, or the interrupt that ended the wait; `left(queue)` runs under the
-  // lock in that case, with the waiter unlinked, when it had been linked until then.
+  // Waits at the end of the queue, or at its front. Releases the lock. Returns 0, or the interrupt
+  // that ended the wait; `left(queue)` runs under the lock in that case, with the waiter unlinked,
+  // when it had been linked until then.
   template <class Left>
   std::uint8_t sleep(const wait_info& info, bool at_front, Left&& left) noexcept {
     enqueue(at_front);
-    return park_here(info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); }, &left);
+    return park_here(
+        info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
+        &left);
   }
   std::uint8_t sleep(const wait_info& info) noexcept {
     enqueue(false);
@@ -151,7 +161,9 @@ class sema_wait {
   void enqueue(bool at_front) noexcept;
   template <class Left>
   std::uint8_t park_early(const wait_info& info, Left&& left) noexcept {
-    return park_here(info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); }, &left);
+    return park_here(
+        info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
+        &left);
   }
 
  private:
@@ -170,7 +182,8 @@ class sema_wait {
 inline void throw_unless_woken(goroutine* g, std::uint8_t why) {
   if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
 }
-// For forms with a result: the error that the interrupt means, empty for 0. Throws a test's unwinding.
+// For forms with a result: the error that the interrupt means, empty for 0. Throws a test's
+// unwinding.
 std::error_code interrupt_error(goroutine* g, std::uint8_t why, detail::context_node* context);
 
 }  // namespace rt

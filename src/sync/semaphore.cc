@@ -2,8 +2,9 @@
 // semaphore: a count of free units, and a bit that says that somebody is queued.
 //
 // Invariants, whenever the bucket of the semaphore's address is unlocked
-//   The bit is set exactly when somebody is queued, and then the first in the queue asks for more than is free, or its wait was interrupted.
-//   While the bit is set, the word changes only under the bucket's lock; so nobody overtakes.
+//   The bit is set exactly when somebody is queued, and then the first in the queue asks for more
+//   than is free, or its wait was interrupted. While the bit is set, the word changes only under
+//   the bucket's lock; so nobody overtakes.
 #include "taut/semaphore.h"
 
 #include "base/check.h"
@@ -35,8 +36,8 @@ void serve(std::atomic<std::uint64_t>& state, sema_queue& q, wake_list& served) 
 }
 
 // Waits for n units. Returns 0 or the interrupt.
-std::uint8_t wait_for(std::atomic<std::uint64_t>& state, std::uint64_t n, goroutine* g, const wait_info& info,
-                      const wait_limits& limits) noexcept {
+std::uint8_t wait_for(std::atomic<std::uint64_t>& state, std::uint64_t n, goroutine* g,
+                      const wait_info& info, const wait_limits& limits) noexcept {
   wake_list followers;
   std::uint8_t why = 0;
   {
@@ -58,7 +59,8 @@ std::uint8_t wait_for(std::atomic<std::uint64_t>& state, std::uint64_t n, gorout
 }
 
 // Waits for what never comes: only an interrupt ends it.
-std::uint8_t wait_for_ever(const void* key, goroutine* g, const wait_info& info, const wait_limits& limits) noexcept {
+std::uint8_t wait_for_ever(const void* key, goroutine* g, const wait_info& info,
+                           const wait_limits& limits) noexcept {
   sema_wait wait(g, key, limits);
   return wait.sleep(info);
 }
@@ -88,14 +90,16 @@ void semaphore::acquire(std::uint64_t n, detail::site where) {
                                    : wait_for(state_, n, g, info, {.bound = true}));
 }
 
-result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* context, detail::site where) {
+result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* context,
+                                      detail::site where) {
   choice_point();
   if (const std::error_code ended = context_error(context)) return ended;
   if (TAUT_LIKELY(try_take(state_, n))) return {};
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::semacquire, this, where};
   const wait_limits limits{.bound = true, .explicit_context = true, .context = context};
-  const std::uint8_t why = n > units_ ? wait_for_ever(&units_, g, info, limits) : wait_for(state_, n, g, info, limits);
+  const std::uint8_t why =
+      n > units_ ? wait_for_ever(&units_, g, info, limits) : wait_for(state_, n, g, info, limits);
   return interrupt_error(g, why, context);
 }
 

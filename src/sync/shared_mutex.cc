@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// shared_mutex: a count of readers that a writer makes negative, and the exclusive lock among writers.
+// shared_mutex: a count of readers that a writer makes negative, and the exclusive lock among
+// writers.
 //
-// A writer takes the exclusive lock, then subtracts 2^30 from readers_: from then on readers queue. The readers that hold the lock at that moment are added
-// to leaving_; the one that makes it zero wakes the writer. unlock() adds 2^30 again and lets in everybody who queued, then frees the exclusive lock.
+// A writer takes the exclusive lock, then subtracts 2^30 from readers_: from then on readers queue.
+// The readers that hold the lock at that moment are added to leaving_; the one that makes it zero
+// wakes the writer. unlock() adds 2^30 again and lets in everybody who queued, then frees the
+// exclusive lock.
 //
-// Who lets somebody in may come before the other waits. For readers and for the writer there is therefore a count of permits (admitted_,
-// drained_), guarded by the bucket of its own address, where the other queues as well.
+// Who lets somebody in may come before the other waits. For readers and for the writer there is
+// therefore a count of permits (admitted_, drained_), guarded by the bucket of its own address,
+// where the other queues as well.
 //
-// unlock_shared() does not touch the object after the step that lets a writer go on. unlock() does: whoever destroys the lock must know, by other means than by
-// having read-locked it, that unlock() has returned.
+// unlock_shared() does not touch the object after the step that lets a writer go on. unlock() does:
+// whoever destroys the lock must know, by other means than by having read-locked it, that unlock()
+// has returned.
 //
 // Memory order
 //   MO-1  relaxed: who reads, hints for diagnosis.
@@ -59,7 +64,8 @@ void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info
 
 shared_mutex::~shared_mutex() {
   const bool idle = readers_.load() == 0 && (writer_.state.load() & exclusive::waiting) == 0;
-  if (TAUT_UNLIKELY(!idle) && (has_waiters(&writer_) || has_waiters(&admitted_) || has_waiters(&drained_))) {
+  if (TAUT_UNLIKELY(!idle) &&
+      (has_waiters(&writer_) || has_waiters(&admitted_) || has_waiters(&drained_))) {
     fatal("a shared_mutex was destroyed while a goroutine waits for it");
   }
 }
@@ -129,7 +135,8 @@ void shared_mutex::lock(detail::site where) {
   choice_point();
   lock_exclusive(writer_, where);
   const std::int32_t holding = readers_.fetch_sub(pending);
-  // Readers may have left in between: leaving_ is negative then, and the sum says who is still there.
+  // Readers may have left in between: leaving_ is negative then, and the sum says who is still
+  // there.
   if (holding != 0 && leaving_.fetch_add(holding) + holding != 0) {
     wait_drained(&drained_, drained_, {wait_reason::rwmutex_lock, this, where});
   }

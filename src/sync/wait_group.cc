@@ -4,9 +4,10 @@
 // Invariants, whenever the bucket of the group's address is unlocked
 //   The bit is set only while the counter is positive, and then somebody is queued.
 //
-// The step that makes the counter zero clears the bit and empties the queue in one locked section, and is the last access of
-// done() to the group. So the two races that Go's WaitGroup panics for (an add that overtakes a wait, a group used again before an
-// earlier wait returned) do no harm here: a wait ends when the counter was zero once after it began.
+// The step that makes the counter zero clears the bit and empties the queue in one locked section,
+// and is the last access of done() to the group. So the two races that Go's WaitGroup panics for
+// (an add that overtakes a wait, a group used again before an earlier wait returned) do no harm
+// here: a wait ends when the counter was zero once after it began.
 //
 // Memory order
 //   MO-1  relaxed: places, for diagnosis.
@@ -24,7 +25,9 @@ namespace {
 
 constexpr std::uint64_t waited_for = 1;
 
-std::int32_t counter(std::uint64_t state) noexcept { return static_cast<std::int32_t>(state >> 32); }
+std::int32_t counter(std::uint64_t state) noexcept {
+  return static_cast<std::int32_t>(state >> 32);
+}
 std::uint64_t with_counter(std::uint64_t state, std::int32_t n) noexcept {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(n)) << 32 | (state & waited_for);
 }
@@ -84,7 +87,8 @@ void wait_group::wait(detail::site where) {
   choice_point();
   if (counter(state_.load()) == 0) return;
   goroutine* g = current_goroutine();
-  throw_unless_woken(g, wait_zero(state_, g, {wait_reason::wait_group_wait, this, where}, {.bound = true}));
+  throw_unless_woken(
+      g, wait_zero(state_, g, {wait_reason::wait_group_wait, this, where}, {.bound = true}));
 }
 
 result<void> wait_group::wait_until(detail::context_node* context, detail::site where) {

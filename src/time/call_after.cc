@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // call_after: a goroutine, later.
 //
-// States       armed -> fired, by its timer; armed -> stopped, by stop(); both -> armed, by reset().
-// Life         Two may own the state: the handle, and the armed timer. Who leaves last deletes it. The function is shared with the goroutines that run
+// States       armed -> fired, by its timer; armed -> stopped, by stop(); both -> armed, by
+// reset(). Life         Two may own the state: the handle, and the armed timer. Who leaves last
+// deletes it. The function is shared with the goroutines that run
 //              it, so that it never dies where user code may not run.
 #include <atomic>
 #include <exception>
@@ -49,7 +50,8 @@ call_after::call_after(std::chrono::nanoseconds d, std::function<void()> f, deta
   rt::arm(*state_, rt::deadline_after(d));
 }
 
-call_after::call_after(call_after&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+call_after::call_after(call_after&& other) noexcept
+    : state_(std::exchange(other.state_, nullptr)) {}
 
 call_after& call_after::operator=(call_after&& other) noexcept {
   std::swap(state_, other.state_);

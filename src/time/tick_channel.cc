@@ -24,8 +24,8 @@ std::int64_t deadline_after(std::chrono::nanoseconds d) noexcept {
 }
 
 tick_channel::tick_channel(site where)
-    : channel_(detail::chan_make(detail::elem_ops_of<time_point>, 1, detail::send_right | detail::recv_right, false,
-                                 where)),
+    : channel_(detail::chan_make(detail::elem_ops_of<time_point>, 1,
+                                 detail::send_right | detail::recv_right, false, where)),
       made_(where) {
   static_cast<void>(the_clock());
   channel_->timer_channel = true;

@@ -2,12 +2,14 @@
 // A channel that a timer feeds: what timer, ticker and after() are made of.
 //
 // Invariants
-//   The channel has room for one tick, which chan.h does not show: len() and cap() are 0. A tick that nobody took is thrown away by stop() and
-//   reset(), so that none is received after they returned.
-//   chan_core::timer_armed says whether a tick will come by itself; it is written under the channel's lock.
+//   The channel has room for one tick, which chan.h does not show: len() and cap() are 0. A tick
+//   that nobody took is thrown away by stop() and reset(), so that none is received after they
+//   returned. chan_core::timer_armed says whether a tick will come by itself; it is written under
+//   the channel's lock.
 //
-// States       stopped -> armed, by arm(); armed -> stopped, by the tick (of one that fires once) or stop().
-// Locks        The tick is sent under the heap's lock (rank::timers), then takes the channel's (rank::chan). stop() and reset() belong to one
+// States       stopped -> armed, by arm(); armed -> stopped, by the tick (of one that fires once)
+// or stop(). Locks        The tick is sent under the heap's lock (rank::timers), then takes the
+// channel's (rank::chan). stop() and reset() belong to one
 //              goroutine at a time.
 #pragma once
 

@@ -13,7 +13,9 @@ struct timer::state {
   recv_chan<time_point> fired;
 };
 
-timer::timer(std::chrono::nanoseconds d, detail::site where) : state_(new state(where)) { state_->ticks.arm(d, {}); }
+timer::timer(std::chrono::nanoseconds d, detail::site where) : state_(new state(where)) {
+  state_->ticks.arm(d, {});
+}
 
 timer::timer(timer&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
 

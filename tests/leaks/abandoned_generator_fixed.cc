@@ -9,7 +9,8 @@ taut::chan<int> numbers(const taut::chan<taut::unit>& done) {
   taut::chan<int> row(0);
   taut::go([=] {
     bool more = true;
-    for (int n = 0; more; ++n) taut::select(taut::send(row, n), taut::recv(done, [&] { more = false; }));
+    for (int n = 0; more; ++n)
+      taut::select(taut::send(row, n), taut::recv(done, [&] { more = false; }));
   });
   return row;
 }

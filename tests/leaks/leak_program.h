@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program of the leak corpus: runs one scenario, then prints what find_leaks() says of it, as JSON. The comment at its top says what must be
-// reported, for leaks_test.cc.
+// A program of the leak corpus: runs one scenario, then prints what find_leaks() says of it, as
+// JSON. The comment at its top says what must be reported, for leaks_test.cc.
 #pragma once
 
 #include <taut/chan.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs every program of the corpus and compares its report with the comment at its top, in both directions: what was missed, and what
-// was reported without being there.
+// Runs every program of the corpus and compares its report with the comment at its top, in both
+// directions: what was missed, and what was reported without being there.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,7 +31,8 @@ std::string output_of(const std::string& command) {
   std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
   std::string text;
   std::array<char, 4096> piece;
-  while (const std::size_t n = std::fread(piece.data(), 1, piece.size(), pipe.get())) text.append(piece.data(), n);
+  while (const std::size_t n = std::fread(piece.data(), 1, piece.size(), pipe.get()))
+    text.append(piece.data(), n);
   return text;
 }
 
@@ -50,8 +51,9 @@ class corpus : public testing::TestWithParam<std::string> {};
 TEST_P(corpus, is_reported_exactly) {
   const expectations expected = expected_of(TAUT_TEST_SOURCE_DIR "/leaks/" + GetParam() + ".cc");
   for (const char* workers : {"1", "2", "4"}) {
-    const std::string text = output_of(std::string("TAUT_WORKERS=") + workers + " timeout 60 " + TAUT_TEST_BINARY_DIR "/leaks/" +
-                                       GetParam() + " 2>/dev/null");
+    const std::string text =
+        output_of(std::string("TAUT_WORKERS=") + workers + " timeout 60 " +
+                  TAUT_TEST_BINARY_DIR "/leaks/" + GetParam() + " 2>/dev/null");
     const auto report = nlohmann::json::parse(text, nullptr, false);
     ASSERT_FALSE(report.is_discarded()) << "on " << workers << " workers it printed: " << text;
     expectations found;
@@ -59,19 +61,24 @@ TEST_P(corpus, is_reported_exactly) {
       found.insert(leak["grade"].get<std::string>() + " " + leak["cause"].get<std::string>() + " " +
                    leak["waits_for"].get<std::string>());
       EXPECT_FALSE(leak["fix"].get<std::string>().empty());
-      EXPECT_EQ(leak["explanation"].get<std::string>().find('{'), std::string::npos) << leak["explanation"];
-      EXPECT_NE(leak["blocked"]["file"].get<std::string>().find(GetParam()), std::string::npos) << leak["blocked"];
+      EXPECT_EQ(leak["explanation"].get<std::string>().find('{'), std::string::npos)
+          << leak["explanation"];
+      EXPECT_NE(leak["blocked"]["file"].get<std::string>().find(GetParam()), std::string::npos)
+          << leak["blocked"];
       EXPECT_NE(leak["culprit"]["line"].get<int>(), 0) << leak;
     }
-    // A proof is exact. A suspicion rests on words found on stacks: one left over from earlier may hide it, and then silence is right. Nothing else may be said.
+    // A proof is exact. A suspicion rests on words found on stacks: one left over from earlier may
+    // hide it, and then silence is right. Nothing else may be said.
     for (const std::string& perhaps : expected) {
-      if (perhaps.starts_with("suspected ") && found.count(perhaps) < expected.count(perhaps)) found.insert(perhaps);
+      if (perhaps.starts_with("suspected ") && found.count(perhaps) < expected.count(perhaps))
+        found.insert(perhaps);
     }
     EXPECT_EQ(found, expected) << "on " << workers << " workers: " << text;
   }
 }
 
-// One suspicion may be hidden by a stale word; most must be seen, or the accounting of handles has stopped working.
+// One suspicion may be hidden by a stale word; most must be seen, or the accounting of handles has
+// stopped working.
 TEST(suspicions, most_are_found) {
   std::size_t wanted = 0, seen = 0;
   for (const std::string& name : programs()) {
@@ -81,7 +88,9 @@ TEST(suspicions, most_are_found) {
     if (here == 0) continue;
     wanted += here;
     const auto report = nlohmann::json::parse(
-        output_of("TAUT_WORKERS=2 timeout 60 " TAUT_TEST_BINARY_DIR "/leaks/" + name + " 2>/dev/null"), nullptr, false);
+        output_of("TAUT_WORKERS=2 timeout 60 " TAUT_TEST_BINARY_DIR "/leaks/" + name +
+                  " 2>/dev/null"),
+        nullptr, false);
     ASSERT_FALSE(report.is_discarded()) << name;
     std::size_t found = 0;
     for (const auto& leak : report["leaks"]) found += leak["grade"] == "suspected";
@@ -91,6 +100,7 @@ TEST(suspicions, most_are_found) {
   EXPECT_GT(seen * 2, wanted) << seen << " of " << wanted;
 }
 
-INSTANTIATE_TEST_SUITE_P(every, corpus, testing::ValuesIn(programs()), [](const auto& one) { return one.param; });
+INSTANTIATE_TEST_SUITE_P(every, corpus, testing::ValuesIn(programs()),
+                         [](const auto& one) { return one.param; });
 
 }  // namespace

@@ -31,7 +31,8 @@ ending run(const std::string& program) {
   ::close(ends[1]);
   ending e;
   char piece[4096];
-  for (ssize_t n; (n = ::read(ends[0], piece, sizeof piece)) > 0;) e.text.append(piece, static_cast<std::size_t>(n));
+  for (ssize_t n; (n = ::read(ends[0], piece, sizeof piece)) > 0;)
+    e.text.append(piece, static_cast<std::size_t>(n));
   ::close(ends[0]);
   ::waitpid(child, &e.status, 0);
   e.text = std::regex_replace(e.text, std::regex(R"( \+0x[0-9a-f]+)"), "");
@@ -54,16 +55,22 @@ std::string after_first_paragraph(const std::string& text) {
 
 TEST(dying, deadlock_is_named_and_dumped) {
   const ending e = run("deadlock");
-  EXPECT_TRUE(e.text.starts_with("fatal error: all goroutines are asleep - deadlock!\n\ngoroutine N [chan receive]")) << e.text;
+  EXPECT_TRUE(e.text.starts_with(
+      "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine N [chan receive]"))
+      << e.text;
   EXPECT_NE(e.text.find("[chan receive] {name: helper}:\n"), std::string::npos) << e.text;
-  EXPECT_NE(e.text.find("created by deadlock in goroutine N\n\tdeadlock.cc:10\n"), std::string::npos) << e.text;
+  EXPECT_NE(e.text.find("created by deadlock in goroutine N\n\tdeadlock.cc:10\n"),
+            std::string::npos)
+      << e.text;
   expect_grammar(after_first_paragraph(e.text));
   EXPECT_EQ(WEXITSTATUS(e.status), 2);
 }
 
 TEST(dying, goexit_of_the_first_goroutine) {
   const ending e = run("main_goexit");
-  EXPECT_EQ(e.text.rfind("fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n", 0), 0u) << e.text;
+  EXPECT_EQ(
+      e.text.rfind("fatal error: no goroutines (main called runtime.Goexit) - deadlock!\n", 0), 0u)
+      << e.text;
   EXPECT_EQ(WEXITSTATUS(e.status), 2);
 }
 

@@ -87,7 +87,8 @@ RUNTIME_TEST(chan, CHAN_06_second_close_panics) {
 
 RUNTIME_TEST(chan, CHAN_07_size_out_of_range) {
   EXPECT_EQ(panic_of([] { chan<int> c(~std::size_t{0}); }), "makechan: size out of range");
-  EXPECT_EQ(panic_of([] { chan<std::array<char, 4096>> c(std::size_t{1} << 31); }), "makechan: size out of range");
+  EXPECT_EQ(panic_of([] { chan<std::array<char, 4096>> c(std::size_t{1} << 31); }),
+            "makechan: size out of range");
   chan<int> c(5);
   EXPECT_EQ(c.cap(), 5u);
   EXPECT_EQ(c.len(), 0u);
@@ -241,7 +242,8 @@ RUNTIME_TEST(chan, CHAN_17_handles_share_one_channel) {
   EXPECT_EQ(b.recv(), 1);
   chan<int> moved = std::move(a);
   EXPECT_TRUE(moved == b);
-  EXPECT_FALSE(a);  // NOLINT(bugprone-use-after-move): a moved-from handle is nil, and the rule says so
+  EXPECT_FALSE(
+      a);  // NOLINT(bugprone-use-after-move): a moved-from handle is nil, and the rule says so
   b.reset();
   EXPECT_FALSE(b);
   EXPECT_TRUE(moved);
@@ -274,7 +276,8 @@ RUNTIME_TEST(chan, CHAN_20_elements_may_be_move_only) {
   for (std::size_t capacity : {0, 2}) {
     chan<std::unique_ptr<std::string>> c(capacity);
     go([=] {
-      for (int i = 0; i < 20; ++i) c.send(std::make_unique<std::string>(40, static_cast<char>('a' + i)));
+      for (int i = 0; i < 20; ++i)
+        c.send(std::make_unique<std::string>(40, static_cast<char>('a' + i)));
       c.close();
     });
     int n = 0;
@@ -346,13 +349,15 @@ RUNTIME_TEST(chan, CHAN_23_a_deadline_ends_a_wait_with_an_error) {
   EXPECT_EQ(c.recv_until(past).error(), errc::deadline_exceeded);
   EXPECT_EQ(c.recv_until(std::chrono::steady_clock::now() + 1ms).error(), errc::deadline_exceeded);
   EXPECT_TRUE(c.send_until(past, 1));  // possible at once: the deadline does not matter
-  EXPECT_EQ(c.send_until(std::chrono::steady_clock::now() + 1ms, 2).error(), errc::deadline_exceeded);
+  EXPECT_EQ(c.send_until(std::chrono::steady_clock::now() + 1ms, 2).error(),
+            errc::deadline_exceeded);
   EXPECT_EQ(c.len(), 1u);
   EXPECT_EQ(c.recv_until(past).value(), 1);
   go([=] { c.send(3); });
   EXPECT_EQ(c.recv_until(std::chrono::steady_clock::now() + 1h).value(), 3);
   chan<int> nil;
-  EXPECT_EQ(nil.recv_until(std::chrono::steady_clock::now() + 1ms).error(), errc::deadline_exceeded);
+  EXPECT_EQ(nil.recv_until(std::chrono::steady_clock::now() + 1ms).error(),
+            errc::deadline_exceeded);
   EXPECT_EQ(nil.send_until(past, 1).error(), errc::deadline_exceeded);
   c.close();
   EXPECT_EQ(c.recv_until(past).error(), errc::closed);

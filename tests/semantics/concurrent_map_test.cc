@@ -76,7 +76,8 @@ RUNTIME_TEST(concurrent_map_rules, MAP_04_compare_and_swap_is_atomic) {
   EXPECT_EQ(m.swap(1, 6), 5);
 }
 
-RUNTIME_TEST(concurrent_map_rules, MAP_05_range_gives_each_key_at_most_once_and_may_change_the_map) {
+RUNTIME_TEST(concurrent_map_rules,
+             MAP_05_range_gives_each_key_at_most_once_and_may_change_the_map) {
   concurrent_map<int, int> m;
   for (int key = 0; key < 200; ++key) m.store(key, -key);
   std::set<int> seen;

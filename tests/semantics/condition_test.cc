@@ -100,7 +100,8 @@ RUNTIME_TEST(condition_rules, COND_05_a_signal_without_waiters_is_lost) {
   changed.signal();
   changed.broadcast();
   std::unique_lock hold(m);
-  EXPECT_EQ(changed.wait_until(hold, std::chrono::steady_clock::now() + 1ms).error(), errc::deadline_exceeded);
+  EXPECT_EQ(changed.wait_until(hold, std::chrono::steady_clock::now() + 1ms).error(),
+            errc::deadline_exceeded);
 }
 
 RUNTIME_TEST(condition_rules, COND_06_wait_without_the_mutex_panics) {
@@ -117,7 +118,8 @@ RUNTIME_TEST(condition_rules, COND_07_a_deadline_ends_a_wait_with_the_mutex_held
   EXPECT_EQ(changed.wait_until(hold, deadline).error(), errc::deadline_exceeded);
   EXPECT_GE(std::chrono::steady_clock::now(), deadline);
   EXPECT_FALSE(m.try_lock());
-  EXPECT_EQ(changed.wait_until(hold, deadline, [] { return false; }).error(), errc::deadline_exceeded);
+  EXPECT_EQ(changed.wait_until(hold, deadline, [] { return false; }).error(),
+            errc::deadline_exceeded);
   EXPECT_TRUE(changed.wait_until(hold, deadline, [] { return true; }));
 }
 

@@ -33,7 +33,9 @@ std::string text_of(const std::exception_ptr& cause) {
   }
 }
 
-std::exception_ptr failure(const char* text) { return std::make_exception_ptr(std::runtime_error(text)); }
+std::exception_ptr failure(const char* text) {
+  return std::make_exception_ptr(std::runtime_error(text));
+}
 
 struct user_key {
   using type = std::string;
@@ -71,7 +73,8 @@ RUNTIME_TEST(context, CONTEXT_02_cancel_ends_it_once) {
 RUNTIME_TEST(context, CONTEXT_03_descendants_end_before_cancel_returns) {
   auto [root, cancel] = with_cancel(background());
   std::vector<cancelable> tree;
-  for (int i = 0; i < 200; ++i) tree.push_back(with_cancel(i == 0 ? root : tree[static_cast<std::size_t>(i / 2)].ctx));
+  for (int i = 0; i < 200; ++i)
+    tree.push_back(with_cancel(i == 0 ? root : tree[static_cast<std::size_t>(i / 2)].ctx));
   std::vector<context> values;
   for (auto& c : tree) values.push_back(with_value<other_key>(c.ctx, 1));
   cancel();
@@ -209,7 +212,9 @@ RUNTIME_TEST(context, CONTEXT_14_stop_prevents_an_after_func) {
   after_func stopped(ctx, [&] { ++ran; });
   EXPECT_TRUE(stopped.stop());
   EXPECT_FALSE(stopped.stop());
-  { after_func died(ctx, [&] { ++ran; }); }
+  {
+    after_func died(ctx, [&] { ++ran; });
+  }
   after_func kept(ctx, [&] { ran += 10; });
   kept.release();
   cancel();

@@ -74,7 +74,8 @@ RUNTIME_TEST(mutex_rules, MUTEX_05_unlock_of_anothers_mutex_panics) {
   wait_group other;
   m.lock();
   other.go([&] {
-    EXPECT_EQ(panic_of([&] { m.unlock(); }), "sync: unlock of a mutex that another goroutine holds");
+    EXPECT_EQ(panic_of([&] { m.unlock(); }),
+              "sync: unlock of a mutex that another goroutine holds");
   });
   other.wait();
   EXPECT_FALSE(m.try_lock());
@@ -147,7 +148,8 @@ RUNTIME_THREAD_TEST(mutex_rules, MUTEX_09_threads_wait_too) {
   EXPECT_EQ(sum, 1000);
   m.lock();
   std::thread([&] {
-    EXPECT_EQ(panic_of([&] { m.unlock(); }), "sync: unlock of a mutex that another goroutine holds");
+    EXPECT_EQ(panic_of([&] { m.unlock(); }),
+              "sync: unlock of a mutex that another goroutine holds");
   }).join();
   m.unlock();
 }

@@ -220,7 +220,8 @@ RUNTIME_TEST(sched, SCHED_10_an_address_of_errno_keeps_it_home) {
 }
 
 RUNTIME_THREAD_TEST(sched, SCHED_11_a_stuck_worker_does_not_stop_the_others) {
-  // As many as there are workers block their threads; only a goroutine that still gets to run can free them.
+  // As many as there are workers block their threads; only a goroutine that still gets to run can
+  // free them.
   const int n = workers();
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);

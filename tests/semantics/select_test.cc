@@ -109,8 +109,9 @@ RUNTIME_TEST(select, SELECT_05_otherwise_is_decided_at_one_instant) {
   });
   for (int i = 0; i < 300; ++i) {
     bool missed = false;
-    // A send can proceed only into an empty channel; both full or one full: a look at both must find a value. It is put back at once,
-    // so nothing is taken for good: the case is a send, which must not be ready on both.
+    // A send can proceed only into an empty channel; both full or one full: a look at both must
+    // find a value. It is put back at once, so nothing is taken for good: the case is a send, which
+    // must not be ready on both.
     select_list look;
     std::optional<int> from_a, from_b;
     look.recv(a, from_a);
@@ -222,10 +223,20 @@ RUNTIME_TEST(select, SELECT_12_crossing_selects_do_not_deadlock) {
       for (int i = 0; i < 200; ++i) {
         auto take = [&](std::optional<int> v) { sum += *v; };
         switch (who) {
-          case 0: sum -= 1; select(send(a, 1), send(b, 1)); break;
-          case 1: sum -= 1; select(send(b, 1), send(a, 1)); break;
-          case 2: select(recv(a, take), recv(b, take)); break;
-          default: select(recv(b, take), recv(a, take)); break;
+          case 0:
+            sum -= 1;
+            select(send(a, 1), send(b, 1));
+            break;
+          case 1:
+            sum -= 1;
+            select(send(b, 1), send(a, 1));
+            break;
+          case 2:
+            select(recv(a, take), recv(b, take));
+            break;
+          default:
+            select(recv(b, take), recv(a, take));
+            break;
         }
       }
       sums.send(sum);

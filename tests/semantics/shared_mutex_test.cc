@@ -118,7 +118,8 @@ RUNTIME_TEST(shared_mutex_rules, RWMUTEX_07_unlock_of_anothers_write_lock_panics
   wait_group other;
   m.lock();
   other.go([&] {
-    EXPECT_EQ(panic_of([&] { m.unlock(); }), "sync: Unlock of an RWMutex that another goroutine holds");
+    EXPECT_EQ(panic_of([&] { m.unlock(); }),
+              "sync: Unlock of an RWMutex that another goroutine holds");
   });
   other.wait();
   m.unlock();

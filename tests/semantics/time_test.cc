@@ -123,7 +123,9 @@ RUNTIME_TEST(time, TIME_12_stop_prevents_call_after) {
   call_after stopped(1h, [&] { ++ran; });
   EXPECT_TRUE(stopped.stop());
   EXPECT_FALSE(stopped.stop());
-  { call_after died(1us * 1000000, [&] { ++ran; }); }
+  {
+    call_after died(1us * 1000000, [&] { ++ran; });
+  }
   call_after moved(1h, [&] { ++ran; });
   EXPECT_TRUE(moved.reset(0ns));
   until([&] { return ran == 1; });

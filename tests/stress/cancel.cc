@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random programs whose goroutines are cancelled at random moments, over channels, select, mutexes and wait groups. Whatever the schedule: a value is
-// received exactly once if its send succeeded, and never if its sender gave up.
+// Random programs whose goroutines are cancelled at random moments, over channels, select, mutexes
+// and wait groups. Whatever the schedule: a value is received exactly once if its send succeeded,
+// and never if its sender gave up.
 //
-//   cancel [--seed N] [--seconds S]     prints the seed of each round; --seed N runs that round only
+//   cancel [--seed N] [--seconds S]     prints the seed of each round; --seed N runs that round
+//                                       only
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -44,7 +46,8 @@ struct program {
   std::atomic<std::uint64_t> counted{0};
   taut::wait_group senders, receivers, rest;
 
-  // A critical section with a switch in it now and then; its end must come also when the goroutine is cancelled meanwhile.
+  // A critical section with a switch in it now and then; its end must come also when the goroutine
+  // is cancelled meanwhile.
   void count(bool yields) {
     std::scoped_lock hold(guard);
     const std::uint64_t before = plain;
@@ -70,22 +73,30 @@ void start_in(taut::wait_group& group, const taut::context& ctx, F f) {
   taut::go(ctx, [end = done_at_end(group), f = std::move(f)]() mutable { f(); });
 }
 
-// Sends by one of the ways there are. False: gave up, the value was not taken. Throws canceled when the bound context ended: not taken either.
+// Sends by one of the ways there are. False: gave up, the value was not taken. Throws canceled when
+// the bound context ended: not taken either.
 bool send_one(program& p, const taut::context& ctx, std::minstd_rand& random, std::uint32_t v) {
   auto pick = [&]() -> const taut::chan<std::uint32_t>& { return p.c[random() % p.c.size()]; };
   switch (random() % 5) {
-    case 0: return pick().send(ctx, v).has_value();
+    case 0:
+      return pick().send(ctx, v).has_value();
     case 1: {
       const auto done = ctx.done();
-      return taut::select(taut::send(pick(), v), taut::recv(done, [](auto) {}), taut::send(pick(), v)) != 1;
+      return taut::select(taut::send(pick(), v), taut::recv(done, [](auto) {}),
+                          taut::send(pick(), v)) != 1;
     }
-    case 2: return taut::select(taut::send(pick(), v), taut::timeout(30us)) == 0;
-    case 3: return pick().send_until(std::chrono::steady_clock::now() + 30us, v).has_value();
-    default: pick().send(v); return true;
+    case 2:
+      return taut::select(taut::send(pick(), v), taut::timeout(30us)) == 0;
+    case 3:
+      return pick().send_until(std::chrono::steady_clock::now() + 30us, v).has_value();
+    default:
+      pick().send(v);
+      return true;
   }
 }
 
-void send_values(program& p, const taut::context& ctx, std::uint64_t seed, std::size_t first, std::size_t n) {
+void send_values(program& p, const taut::context& ctx, std::uint64_t seed, std::size_t first,
+                 std::size_t n) {
   std::minstd_rand random(static_cast<unsigned>(seed));
   for (std::size_t v = first; v < first + n; ++v) {
     if (send_one(p, ctx, random, static_cast<std::uint32_t>(v))) p.fates[v].sent = 1;
@@ -102,8 +113,11 @@ void receive_values(program& p, const taut::context& ctx, std::uint64_t seed) {
     std::size_t at = random() % p.c.size();
     while (!open[at]) at = (at + 1) % p.c.size();
     bool ended = false;
-    auto take = [&](std::optional<std::uint32_t> v) { v ? void(++p.fates[*v].received) : void(ended = true); };
-    // Without a limit only who can be cancelled waits at one channel: the others must see all of them.
+    auto take = [&](std::optional<std::uint32_t> v) {
+      v ? void(++p.fates[*v].received) : void(ended = true);
+    };
+    // Without a limit only who can be cancelled waits at one channel: the others must see all of
+    // them.
     const bool limited = static_cast<bool>(ctx.done());
     switch (limited ? random() % 4 : random() % 3 + 1) {
       case 0: {
@@ -148,27 +162,34 @@ bool one_round(std::uint64_t seed) {
   program p;
   taut::run([&] {
     const std::size_t n_channels = random() % 4 + 1, n_contexts = random() % 6 + 1;
-    const std::size_t n_senders = random() % 12 + 1, n_receivers = random() % 8, each = random() % 100 + 1;
-    for (std::size_t i = 0; i < n_channels; ++i) p.c.emplace_back(random() % 3 == 0 ? 0 : random() % 8);
+    const std::size_t n_senders = random() % 12 + 1, n_receivers = random() % 8,
+                      each = random() % 100 + 1;
+    for (std::size_t i = 0; i < n_channels; ++i)
+      p.c.emplace_back(random() % 3 == 0 ? 0 : random() % 8);
     for (std::size_t i = 0; i < n_contexts; ++i) {
-      const taut::context parent = i == 0 || random() % 2 == 0 ? taut::background() : p.contexts[random() % i].ctx;
-      p.contexts.push_back(random() % 4 == 0
-                               ? taut::with_timeout(parent, std::chrono::microseconds(random() % 3000))
-                               : taut::with_cancel(parent));
+      const taut::context parent =
+          i == 0 || random() % 2 == 0 ? taut::background() : p.contexts[random() % i].ctx;
+      p.contexts.push_back(
+          random() % 4 == 0 ? taut::with_timeout(parent, std::chrono::microseconds(random() % 3000))
+                            : taut::with_cancel(parent));
     }
     p.values = n_senders * each;
     p.fates = std::make_unique<fate[]>(p.values);
-    auto some_context = [&] { return random() % 3 == 0 ? taut::background() : p.contexts[random() % n_contexts].ctx; };
+    auto some_context = [&] {
+      return random() % 3 == 0 ? taut::background() : p.contexts[random() % n_contexts].ctx;
+    };
     for (std::size_t i = 0; i < n_senders; ++i) {
       start_in(p.senders, some_context(), [&p, ctx = some_context(), s = random(), i, each] {
         send_values(p, ctx, s, i * each, each);
       });
     }
     for (std::size_t i = 0; i < n_receivers; ++i) {
-      start_in(p.receivers, some_context(), [&p, ctx = some_context(), s = random()] { receive_values(p, ctx, s); });
+      start_in(p.receivers, some_context(),
+               [&p, ctx = some_context(), s = random()] { receive_values(p, ctx, s); });
     }
     // One that nobody cancels, so that every sender gets rid of its values.
-    start_in(p.receivers, taut::background(), [&p, s = random()] { receive_values(p, taut::background(), s); });
+    start_in(p.receivers, taut::background(),
+             [&p, s = random()] { receive_values(p, taut::background(), s); });
     // Waiters that may give up, and be cancelled, while others come and go.
     for (int i = 0; i < 4; ++i) {
       start_in(p.rest, some_context(), [&p, ctx = some_context(), i] {
@@ -199,14 +220,18 @@ bool one_round(std::uint64_t seed) {
     sent += p.fates[v].sent;
     if (p.fates[v].sent == p.fates[v].received) continue;
     if (++wrong < 5) {
-      std::printf("value %zu: sent %d times, received %d times\n", v, p.fates[v].sent.load(), p.fates[v].received.load());
+      std::printf("value %zu: sent %d times, received %d times\n", v, p.fates[v].sent.load(),
+                  p.fates[v].received.load());
     }
   }
   const bool right = wrong == 0 && left == 0 && p.plain == p.counted;
   if (!right) {
-    std::printf("seed %llu: %zu of %zu values wrong (%zu sent), %zu goroutines left, counted %llu of %llu\n",
-                static_cast<unsigned long long>(seed), wrong, p.values, sent, left,
-                static_cast<unsigned long long>(p.plain), static_cast<unsigned long long>(p.counted.load()));
+    std::printf(
+        "seed %llu: %zu of %zu values wrong (%zu sent), %zu goroutines left, counted %llu of "
+        "%llu\n",
+        static_cast<unsigned long long>(seed), wrong, p.values, sent, left,
+        static_cast<unsigned long long>(p.plain),
+        static_cast<unsigned long long>(p.counted.load()));
   }
   return right;
 }

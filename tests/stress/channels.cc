@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random programs over channels, select and close. Every value sent is received exactly once, whatever the schedule.
+// Random programs over channels, select and close. Every value sent is received exactly once,
+// whatever the schedule.
 //
-//   channels [--seed N] [--seconds S]     prints the seed of each round; --seed N runs that round only
+//   channels [--seed N] [--seconds S]     prints the seed of each round; --seed N runs that round
+//                                         only
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -29,7 +31,8 @@ struct shape {
   std::vector<std::size_t> capacities;
 };
 
-void send_values(const std::vector<taut::chan<std::uint64_t>>& c, const shape& s, std::uint64_t seed, tally& t) {
+void send_values(const std::vector<taut::chan<std::uint64_t>>& c, const shape& s,
+                 std::uint64_t seed, tally& t) {
   std::minstd_rand random(static_cast<unsigned>(seed));
   auto pick = [&]() -> const taut::chan<std::uint64_t>& { return c[random() % c.size()]; };
   for (int i = 0; i < s.values; ++i) {
@@ -49,7 +52,9 @@ void send_values(const std::vector<taut::chan<std::uint64_t>>& c, const shape& s
         while (!pick().send_until(std::chrono::steady_clock::now() + 50us, v)) {
         }
         break;
-      default: pick().send(v); break;
+      default:
+        pick().send(v);
+        break;
     }
     ++t.sent;
     t.sent_sum += v;
@@ -77,7 +82,9 @@ void receive_values(const std::vector<taut::chan<std::uint64_t>>& c, std::uint64
         if (!r) taut::yield();
         break;
       }
-      case 1: taut::select(taut::recv(c[at], take), taut::timeout(100us)); break;
+      case 1:
+        taut::select(taut::recv(c[at], take), taut::timeout(100us));
+        break;
       case 2: {
         // All at once; a closed one is ready for ever, so it is left out.
         taut::select_list all;
@@ -122,8 +129,9 @@ bool one_round(std::uint64_t seed) {
   const taut::options wanted{.workers = workers[random() % 3],
                              .force_migrate = random() % 2 == 0,
                              .perturb_seed = random() % 2 == 0 ? random() | 1 : 0};
-  shape s{static_cast<int>(random() % 5) + 1, static_cast<int>(random() % 12) + 1, static_cast<int>(random() % 12) + 1,
-          static_cast<int>(random() % 200) + 1, static_cast<int>(random() % 4), {}};
+  shape s{static_cast<int>(random() % 5) + 1,  static_cast<int>(random() % 12) + 1,
+          static_cast<int>(random() % 12) + 1, static_cast<int>(random() % 200) + 1,
+          static_cast<int>(random() % 4),      {}};
   taut::start(wanted);
   tally t;
   bool trees_right = true;
@@ -152,13 +160,17 @@ bool one_round(std::uint64_t seed) {
   });
   for (int i = 0; i < 1'000'000 && taut::num_goroutine() != 0; ++i) taut::yield();
   const std::size_t left = taut::stop();
-  const bool right = t.sent == t.received && t.sent_sum == t.received_sum && left == 0 && trees_right &&
-                     t.sent == static_cast<std::uint64_t>(s.senders) * static_cast<std::uint64_t>(s.values);
+  const bool right =
+      t.sent == t.received && t.sent_sum == t.received_sum && left == 0 && trees_right &&
+      t.sent == static_cast<std::uint64_t>(s.senders) * static_cast<std::uint64_t>(s.values);
   if (!right) {
-    std::printf("seed %llu: sent %llu received %llu, sums %llu %llu, %zu goroutines left, trees %s\n",
-                static_cast<unsigned long long>(seed), static_cast<unsigned long long>(t.sent.load()),
-                static_cast<unsigned long long>(t.received.load()), static_cast<unsigned long long>(t.sent_sum.load()),
-                static_cast<unsigned long long>(t.received_sum.load()), left, trees_right ? "right" : "wrong");
+    std::printf(
+        "seed %llu: sent %llu received %llu, sums %llu %llu, %zu goroutines left, trees %s\n",
+        static_cast<unsigned long long>(seed), static_cast<unsigned long long>(t.sent.load()),
+        static_cast<unsigned long long>(t.received.load()),
+        static_cast<unsigned long long>(t.sent_sum.load()),
+        static_cast<unsigned long long>(t.received_sum.load()), left,
+        trees_right ? "right" : "wrong");
   }
   return right;
 }

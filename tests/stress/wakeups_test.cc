@@ -39,7 +39,8 @@ TEST(wakeups, a_million_between_two_workers) {
     auto side = [&](auto turn) {
       // Where the other one is not: who finds itself beside it moves on until it is elsewhere.
       int none = -1;
-      while (!first.compare_exchange_strong(none, this_goroutine::worker()) && none == this_goroutine::worker()) {
+      while (!first.compare_exchange_strong(none, this_goroutine::worker()) &&
+             none == this_goroutine::worker()) {
         yield();
         none = -1;
       }

@@ -15,8 +15,8 @@ struct configuration {
   bool perturb;
 };
 constexpr configuration configurations[] = {
-    {1, false, false}, {1, false, true}, {2, false, false}, {2, true, false},
-    {2, false, true},  {4, false, false}, {4, true, false}, {4, true, true},
+    {1, false, false}, {1, false, true},  {2, false, false}, {2, true, false},
+    {2, false, true},  {4, false, false}, {4, true, false},  {4, true, true},
 };
 
 std::uint64_t seed() {
@@ -42,7 +42,8 @@ bool settled() {
 }
 
 void run_one(void (*body)(), body_on where, const configuration& c) {
-  running = options{.workers = c.workers, .force_migrate = c.migrate, .perturb_seed = c.perturb ? seed() : 0};
+  running = options{
+      .workers = c.workers, .force_migrate = c.migrate, .perturb_seed = c.perturb ? seed() : 0};
   expected_left = 0;
   start(running);
   struct stopper {
@@ -54,7 +55,8 @@ void run_one(void (*body)(), body_on where, const configuration& c) {
     body();
   }
   if (!testing::Test::HasFailure()) {
-    EXPECT_TRUE(settled()) << num_goroutine() << " goroutines are left, " << expected_left << " expected";
+    EXPECT_TRUE(settled()) << num_goroutine() << " goroutines are left, " << expected_left
+                           << " expected";
   }
 }
 
@@ -68,8 +70,12 @@ std::size_t waiting(rt::wait_reason reason) {
   std::size_t n = 0;
   rt::the_registry().for_each([&](const rt::goroutine& g) {
     // The main thread waits in run(), which is no wait of the test's.
-    if (g.is_thread && g.wait_file.load() != nullptr && std::string_view(g.wait_file.load()).ends_with("sched/runtime.cc")) return;
-    if (g.state.load() == rt::goroutine_state::waiting && g.park_sequence.load() % 2 == 1 && g.reason.load() == reason) ++n;
+    if (g.is_thread && g.wait_file.load() != nullptr &&
+        std::string_view(g.wait_file.load()).ends_with("sched/runtime.cc"))
+      return;
+    if (g.state.load() == rt::goroutine_state::waiting && g.park_sequence.load() % 2 == 1 &&
+        g.reason.load() == reason)
+      ++n;
   });
   return n;
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tests that need the runtime: one body, run once per configuration (workers 1, 2 and 4; plain, force-migrated, perturbed by a seed).
+// Tests that need the runtime: one body, run once per configuration (workers 1, 2 and 4; plain,
+// force-migrated, perturbed by a seed).
 //
 //   RUNTIME_TEST(mutex, excludes) {          // the body is a goroutine
 //     taut::go([] { ... });
 //     EXPECT_EQ(...);
 //   }
-//   RUNTIME_THREAD_TEST(mutex, ...) { ... }  // the body runs on the main thread, which is no goroutine
+//   RUNTIME_THREAD_TEST(mutex, ...) { ... }  // the body runs on the main thread, which is no
+//                                            // goroutine
 //
-// After each configuration no goroutine may be left, except as many as leave_behind() announced. The first configuration that fails ends the test and
-// is named with the line that replays it:
+// After each configuration no goroutine may be left, except as many as leave_behind() announced.
+// The first configuration that fails ends the test and is named with the line that replays it:
 //   TAUT_TEST_CONFIG   only this configuration, as a failure named it
 //   TAUT_TEST_SEED     the seed of the perturbed configurations
 //
-// gtest's SCOPED_TRACE belongs to a thread and so must not live across anything that parks; EXPECT and ASSERT are safe anywhere.
+// gtest's SCOPED_TRACE belongs to a thread and so must not live across anything that parks; EXPECT
+// and ASSERT are safe anywhere.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -45,7 +48,8 @@ std::size_t waiting(rt::wait_reason reason);
 
 inline constexpr int rounds = 2'000'000;
 
-// Lets others run until the condition holds. False, and a failure, when it does not within a bounded number of rounds.
+// Lets others run until the condition holds. False, and a failure, when it does not within a
+// bounded number of rounds.
 template <class Condition>
 bool until(Condition&& holds) {
   for (int i = 0; i < rounds; ++i) {
@@ -79,9 +83,10 @@ std::string panic_of(F&& f) {
 
 }  // namespace taut::test
 
-#define TAUT_RUNTIME_TEST(suite, name, where)                                     \
-  static void suite##_##name##_body();                                            \
+#define TAUT_RUNTIME_TEST(suite, name, where)                                       \
+  static void suite##_##name##_body();                                              \
   TEST(suite, name) { ::taut::test::run_everywhere(suite##_##name##_body, where); } \
   static void suite##_##name##_body()
 #define RUNTIME_TEST(suite, name) TAUT_RUNTIME_TEST(suite, name, ::taut::test::body_on::goroutine)
-#define RUNTIME_THREAD_TEST(suite, name) TAUT_RUNTIME_TEST(suite, name, ::taut::test::body_on::thread)
+#define RUNTIME_THREAD_TEST(suite, name) \
+  TAUT_RUNTIME_TEST(suite, name, ::taut::test::body_on::thread)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the benchmarks here share: each runs n operations on a goroutine, as Go's do with b.N, and is timed there. The
-// argument w is the number of workers.
+// What the benchmarks here share: each runs n operations on a goroutine, as Go's do with b.N, and
+// is timed there. The argument w is the number of workers.
 #pragma once
 
 #include <benchmark/benchmark.h>

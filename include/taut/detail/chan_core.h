@@ -18,13 +18,15 @@ namespace detail {
 struct chan_core;
 struct context_node;
 
-// What a handle may do. The channel counts live handles per direction in one word: senders low, receivers high.
+// What a handle may do. The channel counts live handles per direction in one word: senders low,
+// receivers high.
 inline constexpr std::uint64_t send_right = 1;
 inline constexpr std::uint64_t recv_right = std::uint64_t{1} << 32;
 
-// The new channel has one reference with `rights`. typed: it closes when its last sending handle dies.
-TAUT_API chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights, bool typed,
-                              site where);
+// The new channel has one reference with `rights`. typed: it closes when its last sending handle
+// dies.
+TAUT_API chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights,
+                              bool typed, site where);
 TAUT_API void chan_ref(chan_core* c, std::uint64_t rights) noexcept;
 TAUT_API void chan_unref(chan_core* c, std::uint64_t rights) noexcept;
 TAUT_API void chan_close(chan_core* c, site where);

@@ -14,7 +14,7 @@ TAUT_BEGIN_NAMESPACE
 namespace detail {
 
 struct elem_ops {
-  std::uint32_t size;   // 0 for an empty, trivial type: nothing is stored or copied
+  std::uint32_t size;  // 0 for an empty, trivial type: nothing is stored or copied
   std::uint32_t align;
   // Constructs *to from *from, which stays destructible. nullptr: copy the bytes.
   void (*move)(void* to, void* from) noexcept;
@@ -24,7 +24,8 @@ struct elem_ops {
 
 template <class T>
 inline constexpr elem_ops elem_ops_of = {
-    std::is_empty_v<T> && std::is_trivially_copyable_v<T> ? 0 : static_cast<std::uint32_t>(sizeof(T)),
+    std::is_empty_v<T> && std::is_trivially_copyable_v<T> ? 0
+                                                          : static_cast<std::uint32_t>(sizeof(T)),
     static_cast<std::uint32_t>(alignof(T)),
     std::is_trivially_copyable_v<T>
         ? nullptr

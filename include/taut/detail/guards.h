@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What std::scoped_lock and std::shared_lock do for one mutex: <mutex> and <shared_mutex> are too dear for headers.
+// What std::scoped_lock and std::shared_lock do for one mutex: <mutex> and <shared_mutex> are too
+// dear for headers.
 #pragma once
 
 #include "taut/detail/site.h"
@@ -23,7 +24,9 @@ class [[nodiscard]] exclusive_guard {
 template <class Mutex>
 class [[nodiscard]] shared_guard {
  public:
-  explicit shared_guard(Mutex& m, site where = site::here()) : mutex_(m) { mutex_.lock_shared(where); }
+  explicit shared_guard(Mutex& m, site where = site::here()) : mutex_(m) {
+    mutex_.lock_shared(where);
+  }
   ~shared_guard() { mutex_.unlock_shared(); }
   shared_guard(const shared_guard&) = delete;
   shared_guard& operator=(const shared_guard&) = delete;

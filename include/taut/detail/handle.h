@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The self-validating word pair behind every shared handle (channels, contexts).
 //
-// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret ^ tag}: a memory scan can tell a live handle from a stale or
-// copied word, count them exactly, and see by the tag what the handle may do. The destructor wipes both words by volatile stores, which the optimizer may
-// not drop.
+// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret ^ tag}: a memory scan can tell
+// a live handle from a stale or copied word, count them exactly, and see by the tag what the handle
+// may do. The destructor wipes both words by volatile stores, which the optimizer may not drop.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class handle_image {
   void set(void* p, std::uintptr_t tag = 0) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(p);
     check_ = p == nullptr ? 0 : check_for(word_, this) ^ tag;
-    asm volatile("" ::"r"(this) : "memory");  // the image must exist in memory, not in registers alone
+    asm volatile("" ::"r"(this)
+                 : "memory");  // the image must exist in memory, not in registers alone
   }
   // wipe() returns the pointer and leaves no trace of it here.
   void* wipe() noexcept {

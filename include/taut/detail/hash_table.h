@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A chained hash table, as much of one as concurrent_map and singleflight need: <unordered_map> costs every include 0.1 s.
+// A chained hash table, as much of one as concurrent_map and singleflight need: <unordered_map>
+// costs every include 0.1 s.
 //
-// Invariants: every entry hangs in the bucket that its hash names, each key once. There are no buckets while it is empty and new, and
-// otherwise a power of two of them, not fewer than entries unless memory was short. An entry stays where it is until it is extracted.
+// Invariants: every entry hangs in the bucket that its hash names, each key once. There are no
+// buckets while it is empty and new, and otherwise a power of two of them, not fewer than entries
+// unless memory was short. An entry stays where it is until it is extracted.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +28,8 @@ class hash_table {
    private:
     friend hash_table;
     template <class K, class V>
-    entry(K&& k, V&& v, std::size_t h) : key(std::forward<K>(k)), value(std::forward<V>(v)), hash(h) {}
+    entry(K&& k, V&& v, std::size_t h)
+        : key(std::forward<K>(k)), value(std::forward<V>(v)), hash(h) {}
     const std::size_t hash;
     entry* next = nullptr;
   };
@@ -102,8 +105,8 @@ class hash_table {
   }
 
  private:
-  // std::hash of an integer is the integer, and one who keeps several tables may have chosen among them by some bits of the hash:
-  // all bits must count here.
+  // std::hash of an integer is the integer, and one who keeps several tables may have chosen among
+  // them by some bits of the hash: all bits must count here.
   entry*& bucket(std::size_t hash) const noexcept {
     std::uint64_t h = hash;
     h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;

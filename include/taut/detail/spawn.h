@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting a goroutine without an allocation: the closure is built at the top of the new goroutine's own stack, before
-// the goroutine is published.
+// Starting a goroutine without an allocation: the closure is built at the top of the new
+// goroutine's own stack, before the goroutine is published.
 #pragma once
 
 #include <cstddef>
@@ -31,18 +31,21 @@ struct spawn {
   void* memory;     // room for the closure
 };
 
-// spawn_begin() takes a goroutine whose stack has room for the closure. Throws std::bad_alloc without memory for a stack.
-TAUT_API spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted, site where);
+// spawn_begin() takes a goroutine whose stack has room for the closure. Throws std::bad_alloc
+// without memory for a stack.
+TAUT_API spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted,
+                           site where);
 // The closure's constructor threw: gives the goroutine back.
 TAUT_API void spawn_abort(spawn s) noexcept;
-// Publishes the goroutine, which will call run(memory) and end. `bound`, when not null, is the context that cancels it; the
-// goroutine keeps its own reference.
+// Publishes the goroutine, which will call run(memory) and end. `bound`, when not null, is the
+// context that cancels it; the goroutine keeps its own reference.
 TAUT_API void spawn_commit(spawn s, void (*run)(void*), context_node* bound);
 
 template <class F>
 void spawn_goroutine(F&& f, const go_options& wanted, context_node* bound, site where) {
   using function = std::decay_t<F>;
-  static_assert(std::is_invocable_v<function&>, "go: the function must be callable without arguments");
+  static_assert(std::is_invocable_v<function&>,
+                "go: the function must be callable without arguments");
   spawn s = spawn_begin(sizeof(function), alignof(function), wanted, where);
   try {
     ::new (s.memory) function(std::forward<F>(f));

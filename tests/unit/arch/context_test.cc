@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The machine switch by itself, between this thread's stack and stacks of its own, without the scheduler.
+// The machine switch by itself, between this thread's stack and stacks of its own, without the
+// scheduler.
 #include "arch/context.h"
 
 #include <gtest/gtest.h>
@@ -94,11 +95,11 @@ constexpr std::size_t stack_bytes = std::size_t{64} << 10;
 
 // What the two sides share.
 struct side {
-  void* sp = nullptr;     // where the other context resumes
+  void* sp = nullptr;  // where the other context resumes
   void* main_sp = nullptr;
   void (*body)(side&) = nullptr;
   std::uint64_t count = 0;
-  void* told = nullptr;   // what the last switch brought
+  void* told = nullptr;  // what the last switch brought
   std::unique_ptr<std::byte[]> stack{new std::byte[stack_bytes]};
 
   explicit side(void (*f)(side&)) : body(f) {
@@ -177,7 +178,8 @@ TEST(context, every_preserved_register_survives_100000_switches) {
   });
   s.enter(&s);
   int wrong = 0;
-  for (long i = 0; i < 100'000; ++i) wrong += !test_registers_survive(&s.main_sp, s.sp, nullptr, i * 1000);
+  for (long i = 0; i < 100'000; ++i)
+    wrong += !test_registers_survive(&s.main_sp, s.sp, nullptr, i * 1000);
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(s.told, nullptr);
   EXPECT_EQ(s.count, 100'000u);

@@ -42,7 +42,8 @@ TEST(eh_globals, shows_what_is_caught_and_what_is_in_flight) {
   EXPECT_EQ(e->caught, nullptr);
 }
 
-// What the scheduler does at a switch: the state is taken away, others throw and catch, and it is put back.
+// What the scheduler does at a switch: the state is taken away, others throw and catch, and it is
+// put back.
 TEST(eh_globals, can_be_swapped_in_a_handler) {
   eh_globals* e = thread_eh_globals();
   try {

@@ -16,7 +16,8 @@ constexpr std::size_t size = std::size_t{16} << 10;
 struct guarded {
   stack_slab slab;
   explicit guarded(std::size_t count) : slab(map_stacks(size, count)) {
-    for (std::size_t i = 0; slab.base != nullptr && i < count; ++i) EXPECT_TRUE(guard_stack(slab, i));
+    for (std::size_t i = 0; slab.base != nullptr && i < count; ++i)
+      EXPECT_TRUE(guard_stack(slab, i));
   }
   ~guarded() {
     if (slab.base != nullptr) unmap_stacks(slab);

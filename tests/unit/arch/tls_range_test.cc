@@ -53,7 +53,8 @@ TEST(tls_range, of_another_thread_is_not_mine) {
   }).join();
 }
 
-// A thread's descriptor is the last thing in its stack's mapping; what somebody mapped right behind must not count.
+// A thread's descriptor is the last thing in its stack's mapping; what somebody mapped right behind
+// must not count.
 TEST(tls_range, ends_with_the_threads_mapping) {
   std::thread([] {
     const tls_range r = measure_tls();
@@ -87,8 +88,10 @@ TEST(tls_range, neighbouring_threads_do_not_overlap) {
   }
   for (auto& t : threads) t.join();
   ::pthread_barrier_destroy(&together);
-  std::sort(all.begin(), all.end(), [](const tls_range& a, const tls_range& b) { return a.low < b.low; });
-  for (std::size_t i = 1; i < all.size(); ++i) EXPECT_LE(all[i - 1].low + all[i - 1].size, all[i].low);
+  std::sort(all.begin(), all.end(),
+            [](const tls_range& a, const tls_range& b) { return a.low < b.low; });
+  for (std::size_t i = 1; i < all.size(); ++i)
+    EXPECT_LE(all[i - 1].low + all[i - 1].size, all[i].low);
 }
 
 TEST(tls_range, a_pointer_is_found_at_every_position) {

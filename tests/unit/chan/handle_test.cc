@@ -20,9 +20,12 @@ using detail::senders_of;
 
 static_assert(std::ranges::input_range<recv_chan<int>>);
 static_assert(std::ranges::input_range<const chan<int>>);
-static_assert(std::sentinel_for<std::default_sentinel_t, decltype(std::declval<chan<int>&>().begin())>);
-static_assert(std::is_nothrow_move_constructible_v<chan<int>> && std::is_nothrow_destructible_v<chan<int>>);
-static_assert(std::is_convertible_v<chan<int>, send_chan<int>> && !std::is_convertible_v<send_chan<int>, chan<int>>);
+static_assert(
+    std::sentinel_for<std::default_sentinel_t, decltype(std::declval<chan<int>&>().begin())>);
+static_assert(std::is_nothrow_move_constructible_v<chan<int>> &&
+              std::is_nothrow_destructible_v<chan<int>>);
+static_assert(std::is_convertible_v<chan<int>, send_chan<int>> &&
+              !std::is_convertible_v<send_chan<int>, chan<int>>);
 static_assert(!std::is_convertible_v<send_chan<int>, recv_chan<int>>);
 
 template <class Handle>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every kind of wait, ended by the goroutine's bound context and by an explicit one: before it begins, while it lasts, and in a race with its
-// completion, after which nothing may be lost or done twice.
+// Every kind of wait, ended by the goroutine's bound context and by an explicit one: before it
+// begins, while it lasts, and in a race with its completion, after which nothing may be lost or
+// done twice.
 #include <array>
 #include <atomic>
 #include <functional>
@@ -54,7 +55,8 @@ const bound_wait bound_waits[] = {
     {"recv", wait_reason::chan_receive, [](fixture& f) { f.empty.recv(); }},
     {"send", wait_reason::chan_send, [](fixture& f) { f.full.send(1); }},
     {"nil channel", wait_reason::chan_receive_nil, [](fixture&) { chan<int>().recv(); }},
-    {"select", wait_reason::select, [](fixture& f) { select(recv(f.empty), send(f.full, 1), recv(f.other)); }},
+    {"select", wait_reason::select,
+     [](fixture& f) { select(recv(f.empty), send(f.full, 1), recv(f.other)); }},
     {"select timeout", wait_reason::select, [](fixture& f) { select(recv(f.empty), timeout(1h)); }},
     {"wait_group", wait_reason::wait_group_wait, [](fixture& f) { f.never.wait(); }},
     {"condition", wait_reason::cond_wait,
@@ -77,21 +79,26 @@ struct explicit_wait {
   std::error_code (*begin)(fixture&, const context&);
 };
 const explicit_wait explicit_waits[] = {
-    {"recv", wait_reason::chan_receive, [](fixture& f, const context& c) { return f.empty.recv(c).error(); }},
-    {"send", wait_reason::chan_send, [](fixture& f, const context& c) { return f.full.send(c, 1).error(); }},
+    {"recv", wait_reason::chan_receive,
+     [](fixture& f, const context& c) { return f.empty.recv(c).error(); }},
+    {"send", wait_reason::chan_send,
+     [](fixture& f, const context& c) { return f.full.send(c, 1).error(); }},
     {"select", wait_reason::select,
      [](fixture& f, const context& c) {
        const auto done = c.done();
        return select(recv(f.empty), recv(done, [](auto) {})) == 1 ? c.err() : std::error_code();
      }},
-    {"wait_group", wait_reason::wait_group_wait, [](fixture& f, const context& c) { return f.never.wait(c).error(); }},
+    {"wait_group", wait_reason::wait_group_wait,
+     [](fixture& f, const context& c) { return f.never.wait(c).error(); }},
     {"condition", wait_reason::cond_wait,
      [](fixture& f, const context& c) {
        std::unique_lock hold(f.m);
        return f.changed.wait(c, hold).error();
      }},
-    {"semaphore", wait_reason::semacquire, [](fixture& f, const context& c) { return f.taken.acquire(c).error(); }},
-    {"sleep", wait_reason::sleep, [](fixture&, const context& c) { return sleep_for(c, 1h).error(); }},
+    {"semaphore", wait_reason::semacquire,
+     [](fixture& f, const context& c) { return f.taken.acquire(c).error(); }},
+    {"sleep", wait_reason::sleep,
+     [](fixture&, const context& c) { return sleep_for(c, 1h).error(); }},
     {"pipe", wait_reason::io_wait,
      [](fixture& f, const context& c) {
        char b;
@@ -202,7 +209,8 @@ RUNTIME_TEST(cancel_waits, an_explicit_context_ends_each_before_it_begins) {
   }
 }
 
-// Who gives a context to a wait says what ends it: the bound context does not, and the next wait meets its end.
+// Who gives a context to a wait says what ends it: the bound context does not, and the next wait
+// meets its end.
 RUNTIME_TEST(cancel_waits, the_bound_context_ends_a_wait_with_a_given_one_too) {
   auto [mine, cancel_mine] = with_cancel(background());
   auto [given, cancel_given] = with_cancel(background());
@@ -269,7 +277,8 @@ RUNTIME_TEST(cancel_waits, a_race_with_a_receive_takes_no_value_twice) {
           ++sent;
         },
         [&] {
-          for (int i = 0; i < 2; ++i) received += c.try_recv().has_value() + d.try_recv().has_value();
+          for (int i = 0; i < 2; ++i)
+            received += c.try_recv().has_value() + d.try_recv().has_value();
         });
     EXPECT_EQ(sent, received);
   }
@@ -376,7 +385,8 @@ RUNTIME_TEST(cancel_waits, a_race_with_the_end_of_a_sleep) {
   for (int round = 0; round < races; ++round) {
     outcome o;
     auto [ctx, cancel] = with_cancel(background());
-    for (int i = 0; i < 4; ++i) go_bound(ctx, o, [i] { sleep_for(std::chrono::microseconds(i * 10)); });
+    for (int i = 0; i < 4; ++i)
+      go_bound(ctx, o, [i] { sleep_for(std::chrono::microseconds(i * 10)); });
     yield();
     cancel();
     until([&] { return o.ended == 4; });

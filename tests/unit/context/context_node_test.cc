@@ -107,7 +107,8 @@ RUNTIME_TEST(context_node, an_explicit_wait_races_with_cancel_and_value) {
 
 RUNTIME_TEST(context_node, deadline_storm) {
   std::vector<cancelable> all;
-  for (int i = 0; i < 500; ++i) all.push_back(with_timeout(background(), std::chrono::microseconds(i % 50)));
+  for (int i = 0; i < 500; ++i)
+    all.push_back(with_timeout(background(), std::chrono::microseconds(i % 50)));
   wait_group waiting;
   for (std::size_t i = 0; i < all.size(); i += 2) {
     waiting.go([ctx = all[i].ctx] { EXPECT_EQ(ctx.wait(), errc::deadline_exceeded); });
@@ -125,7 +126,8 @@ RUNTIME_TEST(context_node, parents_and_children_end_at_once_from_everywhere) {
     auto root = with_cancel(background());
     std::vector<cancelable> tree;
     for (std::size_t i = 0; i < 30; ++i) {
-      tree.push_back(with_timeout(i == 0 ? root.ctx : tree[i / 2].ctx, std::chrono::microseconds(i * 7)));
+      tree.push_back(
+          with_timeout(i == 0 ? root.ctx : tree[i / 2].ctx, std::chrono::microseconds(i * 7)));
     }
     wait_group all;
     for (std::size_t i = 0; i < 30; i += 3) {
@@ -163,7 +165,8 @@ RUNTIME_TEST(context_node, a_released_deadline_still_closes_done) {
 RUNTIME_THREAD_TEST(context_node, threads_wait_and_cancel) {
   auto made = with_cancel(background());
   std::thread waiter([ctx = made.ctx] { EXPECT_EQ(ctx.wait(), errc::canceled); });
-  std::thread receiver([ctx = made.ctx] { EXPECT_EQ(chan<int>(0).recv(ctx).error(), errc::canceled); });
+  std::thread receiver(
+      [ctx = made.ctx] { EXPECT_EQ(chan<int>(0).recv(ctx).error(), errc::canceled); });
   made.cancel();
   waiter.join();
   receiver.join();

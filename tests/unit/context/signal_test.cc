@@ -38,7 +38,9 @@ RUNTIME_TEST(signal, the_old_disposition_comes_back) {
     EXPECT_TRUE(second.ctx.wait());
     EXPECT_EQ(handled, 0);
   }
-  { auto unused = notify_context(background(), {SIGUSR1}); }
+  {
+    auto unused = notify_context(background(), {SIGUSR1});
+  }
   until([] {
     ::kill(::getpid(), SIGUSR1);
     return handled > 0;

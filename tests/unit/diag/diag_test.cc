@@ -20,7 +20,8 @@ namespace {
 using taut::test::until;
 using taut::test::until_waiting;
 
-const taut::leak_options at_once{.min_age = std::chrono::seconds(0), .min_age_of_shared = std::chrono::seconds(0)};
+const taut::leak_options at_once{.min_age = std::chrono::seconds(0),
+                                 .min_age_of_shared = std::chrono::seconds(0)};
 
 RUNTIME_TEST(stack, shows_the_caller) {
   const std::string text = taut::stack();
@@ -88,16 +89,18 @@ RUNTIME_TEST(find_leaks, reports_as_text_and_json) {
   const taut::leak_report report = taut::find_leaks(at_once);
   ASSERT_EQ(report.leaks.size(), 1u);
   EXPECT_EQ(report.leaks[0].cause, "R07");
-  EXPECT_NE(report.to_text().find("proved: nothing can ever wake it"), std::string::npos) << report.to_text();
-  for (std::size_t at = 0, end; (end = report.to_text().find('\n', at)) != std::string::npos; at = end + 1) {
+  EXPECT_NE(report.to_text().find("proved: nothing can ever wake it"), std::string::npos)
+      << report.to_text();
+  for (std::size_t at = 0, end; (end = report.to_text().find('\n', at)) != std::string::npos;
+       at = end + 1) {
     EXPECT_LE(end - at, 101u);
   }
   EXPECT_NE(report.to_json().find("\"cause\": \"R07\""), std::string::npos);
   taut::test::leave_behind(1);
 }
 
-// Healthy traffic of every kind, a report again and again, and leaks let loose in between: no report may name a healthy goroutine, and the last one
-// must name every leak.
+// Healthy traffic of every kind, a report again and again, and leaks let loose in between: no
+// report may name a healthy goroutine, and the last one must name every leak.
 RUNTIME_TEST(find_leaks, beside_traffic) {
   constexpr std::size_t leaks = 12;
   std::atomic<bool> stop{false};
@@ -115,7 +118,8 @@ RUNTIME_TEST(find_leaks, beside_traffic) {
     });
     receivers.go([&, c = *numbers, b = *buffered] {
       for (bool more = true; more;) {
-        taut::select(taut::recv(c, [&](std::optional<int> v) { more = v.has_value(); }), taut::recv(b));
+        taut::select(taut::recv(c, [&](std::optional<int> v) { more = v.has_value(); }),
+                     taut::recv(b));
         taut::wait_group inner;
         inner.go([&] { std::scoped_lock hold(m); });
         inner.wait();

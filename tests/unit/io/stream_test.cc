@@ -35,8 +35,8 @@ RUNTIME_TEST(stream, parts_are_gathered_in_order) {
   conn out = dial("tcp", l.addr()).value();
   conn in = l.accept().value();
   const std::string head = "head ", tail = "tail";
-  const std::array<std::span<const std::byte>, 3> parts{std::as_bytes(std::span(head)), {},
-                                                        std::as_bytes(std::span(tail))};
+  const std::array<std::span<const std::byte>, 3> parts{
+      std::as_bytes(std::span(head)), {}, std::as_bytes(std::span(tail))};
   EXPECT_EQ(out.write_some(parts).value(), 9u);
   std::string all(9, ' ');
   EXPECT_EQ(in.read_full(all).value(), 9u);

@@ -70,7 +70,8 @@ TEST(cpus, the_smallest_of_all_levels_counts) {
 
 TEST(cpus, nonsense_is_no_limit) {
   hierarchy h;
-  for (const char* text : {"", "\n", "100000", "-5 100000\n", "x y\n", "100000 0\n", "0 100000\n"}) {
+  for (const char* text :
+       {"", "\n", "100000", "-5 100000\n", "x y\n", "100000 0\n", "0 100000\n"}) {
     h.write("/a", text);
     EXPECT_EQ(h.cpus("/a"), 0) << text;
   }

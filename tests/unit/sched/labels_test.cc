@@ -98,13 +98,16 @@ RUNTIME_TEST(labels, a_tree_of_goroutines_inherits_them) {
   for (int i = 0; i < 5; ++i) {
     go([=] {
       this_goroutine::set_label("part", std::to_string(i));
-      go([=] { told.send(this_goroutine::label("request") + "/" + this_goroutine::label("part")); });
+      go([=] {
+        told.send(this_goroutine::label("request") + "/" + this_goroutine::label("part"));
+      });
       this_goroutine::set_label("part", "changed after");
     });
   }
   std::string all;
   for (int i = 0; i < 5; ++i) all += *told.recv() + " ";
-  for (int i = 0; i < 5; ++i) EXPECT_NE(all.find("7/" + std::to_string(i) + " "), std::string::npos) << all;
+  for (int i = 0; i < 5; ++i)
+    EXPECT_NE(all.find("7/" + std::to_string(i) + " "), std::string::npos) << all;
   EXPECT_EQ(this_goroutine::label("part"), "");
 }
 

@@ -204,7 +204,7 @@ TEST(migration, a_goroutine_that_keeps_a_thread_locals_address_goes_home) {
     std::atomic<int> moved{0}, wrong{0};
     wait_group done;
     for (int i = 0; i < 20; ++i) {
-      done.go([&, i] {
+      done.go([&] {
         int* volatile kept = address_of_thread_local();
         const int mine = this_goroutine::worker();
         for (int k = 0; k < 30; ++k) {

@@ -59,7 +59,8 @@ TEST(run_queue, loses_nothing) {
 }
 
 TEST(fresh_queue, loses_nothing) {
-  hammer<fresh_queue>([](fresh_queue& q) { return q.pop(); }, [](fresh_queue& q) { return q.steal(); });
+  hammer<fresh_queue>([](fresh_queue& q) { return q.pop(); },
+                      [](fresh_queue& q) { return q.steal(); });
 }
 
 TEST(run_queue, is_first_in_first_out_and_bounded) {

@@ -28,7 +28,8 @@ std::vector<goroutine*> take(registry& r, int stack_class, int n) {
 }
 
 void give(registry& r, int stack_class, const std::vector<goroutine*>& all) {
-  for (std::size_t i = 0; i < all.size(); ++i) all[i]->next = i + 1 < all.size() ? all[i + 1] : nullptr;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i]->next = i + 1 < all.size() ? all[i + 1] : nullptr;
   r.give(all.front(), stack_class);
 }
 
@@ -81,7 +82,8 @@ TEST(registry, trim_gives_back_what_stayed_unused) {
   auto r = std::make_unique<registry>();
   auto all = take(*r, 0, 1000);
   ASSERT_EQ(all.size(), 1000u);
-  for (goroutine* g : all) std::memset(g->stack_low, 1, static_cast<std::size_t>(g->stack_high - g->stack_low));
+  for (goroutine* g : all)
+    std::memset(g->stack_low, 1, static_cast<std::size_t>(g->stack_high - g->stack_low));
   give(*r, 0, all);
   r->trim();  // they were in use since the last look
   EXPECT_EQ(r->count().cold, 0u);
@@ -98,7 +100,8 @@ TEST(registry, trim_gives_back_what_stayed_unused) {
   const auto again = take(*r, 0, 1000);
   ASSERT_EQ(again.size(), 1000u);
   for (std::size_t i = 0; i < settled.warm; ++i) EXPECT_NE(touched(again[i]), 0u);
-  EXPECT_EQ(std::set<goroutine*>(again.begin(), again.end()), std::set<goroutine*>(all.begin(), all.end()));
+  EXPECT_EQ(std::set<goroutine*>(again.begin(), again.end()),
+            std::set<goroutine*>(all.begin(), all.end()));
   EXPECT_EQ(r->count().cold, 0u);
 }
 
@@ -152,7 +155,8 @@ TEST(registry, stand_ins_of_threads_have_no_stack_and_are_used_again) {
 }
 
 RUNTIME_TEST(registry, a_goroutine_gets_the_class_it_asks_for) {
-  for (std::size_t wanted : {std::size_t{1}, std::size_t{16} << 10, std::size_t{100'000}, std::size_t{1} << 20}) {
+  for (std::size_t wanted :
+       {std::size_t{1}, std::size_t{16} << 10, std::size_t{100'000}, std::size_t{1} << 20}) {
     chan<std::size_t> told(0);
     go({.stack = wanted}, [=] {
       const goroutine* g = rt::current_goroutine();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goroutines that hold up their worker: that they are reported, that others go on, and that the number of workers comes down again.
+// Goroutines that hold up their worker: that they are reported, that others go on, and that the
+// number of workers comes down again.
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sched.h>
@@ -38,7 +39,8 @@ void note_report(const stall& s) {
   reports.push_back({s, {s.frames, s.frames + s.frame_count}});
 }
 
-// The first with frames: a thread that gets no CPU in time does not answer, and is asked again a second later.
+// The first with frames: a thread that gets no CPU in time does not answer, and is asked again a
+// second later.
 std::optional<report> first_report(std::uint64_t goroutine) {
   std::lock_guard hold(reports_guard);
   for (const report& r : reports) {
@@ -67,7 +69,9 @@ std::string text_of(const report& r) {
   return text;
 }
 
-bool shows(const report& r, const char* function) { return text_of(r).find(function) != std::string::npos; }
+bool shows(const report& r, const char* function) {
+  return text_of(r).find(function) != std::string::npos;
+}
 
 [[gnu::noinline]] int block_in_poll(int fd) {
   pollfd p{fd, POLLIN, 0};
@@ -102,7 +106,8 @@ bool as_many_able_as_wanted() {
   return eventually([] { return rt::the_runtime().able == rt::the_runtime().target; });
 }
 
-// One worker: that the report is seen, and the pipe written, by a goroutine shows that the others make progress.
+// One worker: that the report is seen, and the pipe written, by a goroutine shows that the others
+// make progress.
 TEST(stall, a_blocked_goroutine_is_reported_with_its_place) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);

@@ -5,14 +5,16 @@
 #include <memory>
 #include <mutex>
 
-#include "sync/exclusive.h"
 #include "support/fixture.h"
+#include "sync/exclusive.h"
 #include "taut/wait_group.h"
 
 namespace taut::test {
 namespace {
 
-const detail::lock_record& record_of(const mutex& m) { return reinterpret_cast<const detail::lock_record&>(m); }
+const detail::lock_record& record_of(const mutex& m) {
+  return reinterpret_cast<const detail::lock_record&>(m);
+}
 
 RUNTIME_TEST(mutex, knows_its_owner_and_place) {
   mutex m;

@@ -87,9 +87,7 @@ RUNTIME_TEST(tick_channel, stop_races_with_the_tick) {
     timer t(std::chrono::nanoseconds(i * 300));
     wait_group all;
     std::atomic<int> received{0};
-    all.go([&] {
-      select(recv(t.fired(), [&] { ++received; }), timeout(100us));
-    });
+    all.go([&] { select(recv(t.fired(), [&] { ++received; }), timeout(100us)); });
     if (i % 2 != 0) yield();
     t.stop();
     EXPECT_EQ(t.fired().try_recv().error(), errc::would_block);

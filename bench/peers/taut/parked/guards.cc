@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guard is a page without permissions (a line of its own in /proc/self/maps) or a guard region, which is no mapping of its own and
-// shows only as a bit of its page table entry.
+// A guard is a page without permissions (a line of its own in /proc/self/maps) or a guard region,
+// which is no mapping of its own and shows only as a bit of its page table entry.
 #include "guards.h"
 
 #include <fcntl.h>
@@ -39,7 +39,8 @@ class page_table {
                      static_cast<off_t>(first / page * sizeof(std::uint64_t)));
     if (got < 0) return false;
     entries_.resize(static_cast<std::size_t>(got) / sizeof(std::uint64_t));
-    return std::any_of(entries_.begin(), entries_.end(), [](auto e) { return (e & guard_region) != 0; });
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [](auto e) { return (e & guard_region) != 0; });
   }
 
   // Whether the kernel shows guard regions: makes one and looks.

@@ -15,7 +15,8 @@ struct guard_count {
   bool unknown = false;
 };
 
-// count_guards() looks below each address, which lies in a stack of at most `size` bytes, for a page that may not be touched.
+// count_guards() looks below each address, which lies in a stack of at most `size` bytes, for a
+// page that may not be touched.
 guard_count count_guards(const std::vector<std::uintptr_t>& in_stacks, std::size_t size);
 
 }  // namespace peers

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures what many waiting goroutines cost; ../../go/parked is its twin.
 //
-//   taut_parked park COUNT WORKERS    COUNT goroutines wait on one channel: memory and time for each, and their guards
-//   taut_parked sleep COUNT WORKERS   COUNT goroutines sleep 0 to 500 ms: CPU time for each, and how late the last is
-//   taut_parked idle COUNT WORKERS    COUNT goroutines wait for three seconds: CPU time used meanwhile
+//   taut_parked park COUNT WORKERS    COUNT goroutines wait on one channel: memory and time for
+//                                     each, and their guards
+//   taut_parked sleep COUNT WORKERS   COUNT goroutines sleep 0 to 500 ms: CPU time for each, and
+//                                     how late the last is
+//   taut_parked idle COUNT WORKERS    COUNT goroutines wait for three seconds: CPU time used
+//                                     meanwhile
 //
 // Prints one JSON object.
 #include <sys/resource.h>
@@ -63,13 +66,15 @@ std::chrono::microseconds cpu() {
 // Goroutines that wait at a gate.
 class crowd {
  public:
-  // Starts n and returns when each has reached the gate. `stacks` receives an address in each one's stack.
+  // Starts n and returns when each has reached the gate. `stacks` receives an address in each one's
+  // stack.
   explicit crowd(int n, std::vector<std::uintptr_t>* stacks = nullptr) {
     group_.add(n);
     for (int i = 0; i < n; ++i) {
       taut::go([this, i, stacks] {
         char here = 0;
-        if (stacks != nullptr) (*stacks)[static_cast<std::size_t>(i)] = reinterpret_cast<std::uintptr_t>(&here);
+        if (stacks != nullptr)
+          (*stacks)[static_cast<std::size_t>(i)] = reinterpret_cast<std::uintptr_t>(&here);
         arrived_.fetch_add(1);
         gate_.recv();
         group_.done();
@@ -100,10 +105,11 @@ void park(int n) {
   at = steady_clock::now();
   waiting.leave();
   const ns woken = steady_clock::now() - at;
-  std::printf("{\"bytes\": %.1f, \"create_ns\": %.1f, \"wake_ns\": %.1f, \"maps\": %zu, \"guarded\": %zu, "
-              "\"unguarded\": %zu, \"guards_unknown\": %s}\n",
-              bytes / n, created.count() / n, woken.count() / n, regions, guards.guarded, guards.unguarded,
-              guards.unknown ? "true" : "false");
+  std::printf(
+      "{\"bytes\": %.1f, \"create_ns\": %.1f, \"wake_ns\": %.1f, \"maps\": %zu, \"guarded\": %zu, "
+      "\"unguarded\": %zu, \"guards_unknown\": %s}\n",
+      bytes / n, created.count() / n, woken.count() / n, regions, guards.guarded, guards.unguarded,
+      guards.unknown ? "true" : "false");
 }
 
 void sleep(int n) {
@@ -133,8 +139,8 @@ void idle(int n) {
   const auto at = steady_clock::now();
   taut::sleep_for(3s);
   const auto spent = cpu() - used;
-  std::printf("{\"cpu_us_per_s\": %.1f}\n",
-              static_cast<double>(spent.count()) / duration<double>(steady_clock::now() - at).count());
+  std::printf("{\"cpu_us_per_s\": %.1f}\n", static_cast<double>(spent.count()) /
+                                                duration<double>(steady_clock::now() - at).count());
   waiting.leave();
 }
 
@@ -142,7 +148,10 @@ int run(int argc, char** argv) {
   const std::string_view mode = argc == 4 ? argv[1] : "";
   const int n = argc == 4 ? std::atoi(argv[2]) : 0;
   const int workers = argc == 4 ? std::atoi(argv[3]) : 0;
-  void (*work)(int) = mode == "park" ? park : mode == "sleep" ? sleep : mode == "idle" ? idle : nullptr;
+  void (*work)(int) = mode == "park"    ? park
+                      : mode == "sleep" ? sleep
+                      : mode == "idle"  ? idle
+                                        : nullptr;
   if (work == nullptr || n <= 0 || workers <= 0) {
     std::fputs("usage: taut_parked park|sleep|idle COUNT WORKERS\n", stderr);
     return 2;
