@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "diag/debug_table.h"
 #include "sched/current.h"
 #include "sched/diagnosis.h"
 #include "sched/labels.h"
@@ -189,7 +190,10 @@ void dump_all(const snapshot& s, text_sink& to) {
   }
 }
 
-void prepare_diagnosis() noexcept { refresh_modules(); }
+void prepare_diagnosis() noexcept {
+  refresh_modules();
+  publish_debug_table();
+}
 
 void write_goroutine_dump(int fd) noexcept {
   const frame_registers here = current_registers();

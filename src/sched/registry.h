@@ -71,6 +71,10 @@ class registry {
   // The slab whose stacks or guards contain the address, or nullptr. Async-signal-safe.
   const goroutine_slab* find_stack(std::uintptr_t address) const noexcept;
 
+  // For the debug table: the slabs' addresses, and how many are in use.
+  const std::atomic<goroutine_slab*>* slab_table() const noexcept { return slabs_; }
+  const std::atomic<int>* slab_count() const noexcept { return &slab_count_; }
+
   struct counts {
     std::size_t warm, cold, slabs;
   };
