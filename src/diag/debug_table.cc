@@ -21,6 +21,18 @@
 #include "sched/worker.h"
 #include "taut/detail/lock_record.h"
 
+#if defined(TAUT_GDB_SCRIPT)
+// GDB runs this Python text when it opens a program with the static library in it. Not loaded into
+// memory; goes away with the debug information.
+asm(".pushsection .debug_gdb_scripts, \"MS\", %progbits, 1\n"
+    ".byte 4\n"
+    ".ascii \"taut_gdb.py\\n\"\n"
+    ".incbin \"" TAUT_GDB_SCRIPT
+    "\"\n"
+    ".byte 0\n"
+    ".popsection\n");
+#endif
+
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goroutines that wait in every way a reader of a core wants to see; then the program aborts.
+#include <taut/chan.h>
+#include <taut/diag.h>
+#include <taut/go.h>
+#include <taut/mutex.h>
+#include <taut/runtime.h>
+#include <taut/select.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+
+namespace {
+
+std::atomic<bool> spinning{false};
+
+struct job {
+  int number;
+  std::string text;
+};
+
+[[gnu::noinline]] int take_job(const taut::chan<job>& jobs, int wanted) {
+  const std::string hint = "the hint of " + std::to_string(wanted);
+  const int got = jobs.recv().value().number;  // place: receive
+  return got + static_cast<int>(hint.size());
+}
+
+[[gnu::noinline]] void choose(const taut::chan<int>& left, const taut::chan<int>& right) {
+  taut::select(taut::recv(left, [](std::optional<int>) {}), taut::send(right, 7));  // place: select
+}
+
+[[gnu::noinline]] void want(taut::mutex& lock) {
+  lock.lock();  // place: lock
+  lock.unlock();
+}
+
+[[gnu::noinline]] void spin() {
+  volatile int turns = 0;
+  spinning.store(true);
+  for (;;) turns = turns + 1;  // place: spin
+}
+
+}  // namespace
+
+int main() {
+  taut::start({.workers = 2});
+  taut::run([] {
+    taut::chan<job> jobs(2);  // place: jobs
+    taut::chan<int> left(0), right(0);
+    taut::mutex lock;
+    lock.lock();                       // place: taken
+    taut::go({.name = "taker"}, [=] {  // place: make_taker
+      taut::this_goroutine::set_label("tenant", "acme");
+      take_job(jobs, 41);
+    });
+    taut::go({.name = "chooser"}, [=] { choose(left, right); });  // place: make_chooser
+    taut::go([&] { want(lock); });                                // place: make_locker
+    for (const char* status : {"[chan receive]", "[select]", "[sync.Mutex.Lock]"}) {
+      while (taut::stack(true).find(status) == std::string::npos) taut::yield();
+    }
+    taut::go({.name = "spinner"}, [] { spin(); });  // place: make_spinner
+    while (!spinning.load()) taut::yield();
+    std::abort();  // place: abort
+  });
+}
