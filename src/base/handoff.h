@@ -11,6 +11,10 @@
 extern "C" {
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
 }
 #endif
 
@@ -28,6 +32,28 @@ TAUT_ALWAYS_INLINE void accept_handoff([[maybe_unused]] void* x) noexcept {
   __tsan_acquire(x);
 #endif
 }
+
+// While one lives, the detector takes no note of what library calls (operator new, memcpy, mmap) do
+// to the runtime's own memory: it would see them without the locks, which are in code that is not
+// instrumented. Must not last across a switch.
+class unseen_section {
+ public:
+#if defined(TAUT_TSAN)
+  unseen_section() noexcept {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  }
+  ~unseen_section() {
+    AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+  }
+#else
+  unseen_section() noexcept {}
+  ~unseen_section() {}
+#endif
+  unseen_section(const unseen_section&) = delete;
+  unseen_section& operator=(const unseen_section&) = delete;
+};
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/handoff.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -21,7 +22,10 @@ long futex(std::atomic<std::uint32_t>* word, int op, std::uint32_t value,
 
 bool note::sleep(std::int64_t timeout_ns) noexcept {
   std::uint32_t seen = clear;
-  if (!word_.compare_exchange_strong(seen, sleeping) && seen == set) return true;
+  if (!word_.compare_exchange_strong(seen, sleeping) && seen == set) {
+    accept_handoff(&word_);
+    return true;
+  }
   const std::int64_t deadline = timeout_ns < 0 ? 0 : real_now() + timeout_ns;
   while (word_.load() != set) {
     if (timeout_ns < 0) {
@@ -37,10 +41,12 @@ bool note::sleep(std::int64_t timeout_ns) noexcept {
                         static_cast<long>(left % 1'000'000'000)};
     futex(&word_, FUTEX_WAIT, sleeping, &wait);
   }
+  accept_handoff(&word_);
   return true;
 }
 
 void note::wake() noexcept {
+  announce_handoff(&word_);
   if (word_.exchange(set) == sleeping) futex(&word_, FUTEX_WAKE, 1, nullptr);
 }
 

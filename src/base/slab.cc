@@ -48,6 +48,7 @@ int class_of(std::size_t size) noexcept {
 }
 
 void* map(std::size_t size) noexcept {
+  unseen_section unseen;
   void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   return p == MAP_FAILED ? nullptr : p;
 }

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/handoff.h"
 #include "base/slab.h"
 #include "chan/chan_core.h"
 #include "context/stop_link.h"
@@ -50,7 +51,12 @@ void destroy(context_node* n) noexcept {
   // First who might still end it, then the parent's walk: after these three nobody else can reach
   // it.
   if (c->timed) disarm(c->timer);
-  c->stop.reset();
+  {
+    // ~stop_callback() compares threads, and does not synchronise with a request that another
+    // goroutine of this thread made before.
+    unseen_section unseen;
+    c->stop.reset();
+  }
   if (canceler_node* above = ender_above(*c)) {
     hold h(above->guard);
     unlink_child(*above, *c);

@@ -14,6 +14,7 @@
 
 #include <atomic>
 
+#include "base/handoff.h"
 #include "base/lock.h"
 #include "io/poll_fd.h"
 #include "io/syscall.h"
@@ -69,10 +70,12 @@ class epoll_poller final : public poller {
     }
     epoll_ = epoll;
     wake_up_ = wake_up;
+    announce_handoff(this);  // the scheduler learns of it from code without instruments
     return true;
   }
 
   int wait(std::int64_t timeout) noexcept override {
+    accept_handoff(this);
     epoll_event events[batch];
     int readied = 0;
     for (;;) {
@@ -91,6 +94,7 @@ class epoll_poller final : public poller {
   }
 
   void wake() noexcept override {
+    accept_handoff(this);
     if (wake_pending_.exchange(true)) return;
     const std::uint64_t one = 1;
     sys::write(wake_up_, &one, sizeof one);

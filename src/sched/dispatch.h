@@ -66,6 +66,7 @@ TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
 TAUT_ALWAYS_INLINE void finish_switch(worker* w, sanitizer_context& mine,
                                       sanitizer_context* from) noexcept {
   after_switch(mine, from);
+  accept_handoff(&w->thread);  // its thread-local memory was made before
   if (w->commit != nullptr) {
     const commit_function commit = w->commit;
     w->commit = nullptr;
@@ -99,6 +100,7 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
 TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* to,
                                         commit_function commit, void* argument,
                                         sanitizer_context** entering) noexcept {
+  announce_handoff(&w->left);  // to the end of the thread
   w->left = from;
   w->commit = commit;
   w->commit_argument = argument;

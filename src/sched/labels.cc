@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/handoff.h"
 #include "base/lock.h"
 #include "taut/panic.h"
 
@@ -32,6 +33,7 @@ label_set* take_block() {
 }  // namespace
 
 label_set* with_label(const label_set* from, std::string_view key, std::string_view value) {
+  unseen_section unseen;  // blocks are used again
   char text[sizeof label_set::text];
   std::uint32_t used = 0;
   bool placed = value.empty();

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/handoff.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -18,6 +19,7 @@ namespace {
 constexpr std::uint32_t most_slots = 16384;
 
 void* map_private(std::size_t bytes) noexcept {
+  unseen_section unseen;
   void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return p == MAP_FAILED ? nullptr : p;

@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/handoff.h"
 #include "sched/diagnosis.h"
 #include "sched/idle.h"
 #include "sched/overflow.h"
@@ -61,7 +62,9 @@ void* thread_main(void* argument) {
   w->signal_stack = install_signal_stack();
   w->scheduler_context.begin_thread();
   w->state.store(worker_state::running);
+  announce_handoff(&w->thread);
   while (goroutine* g = find_work(w)) run_goroutine(w, g);
+  accept_handoff(&w->left);
   w->state.store(worker_state::ended);
   remove_signal_stack(w->signal_stack);
   set_current_worker(nullptr);
@@ -266,6 +269,7 @@ void run_main(void (*call)(void*), void* argument) {
         the_runtime().main_exited.store(true);
         return;
       }
+      announce_handoff(of);
       of->guard.acquire();
       of->done = true;
       goroutine* waiting = of->waiting;
@@ -282,6 +286,7 @@ void run_main(void (*call)(void*), void* argument) {
   s.guard.acquire();
   if (s.done) {
     s.guard.release();
+    accept_handoff(&s);
     return;
   }
   s.waiting = g;

@@ -262,8 +262,8 @@ extern "C" void taut_context_main(void* argument) noexcept {
     drop_labels(g->labels);
     g->labels = nullptr;
   }
-  announce_handoff(g->stack_low);  // to the next goroutine on this stack
   w = current_worker();
   goroutine* next = w->next_local();
+  announce_handoff(g->stack_low);  // to the next goroutine on this stack
   switch_away(w, g, next, recycle, nullptr);
 }

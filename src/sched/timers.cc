@@ -70,6 +70,7 @@ void timer_heap::publish() noexcept {
 
 void timer_heap::insert(timer& t, std::int64_t deadline) noexcept {
   TAUT_DCHECK(t.index == 0);
+  unseen_section unseen;
   t.deadline = deadline;
   t.heap.store(this, std::memory_order_relaxed);  // MO-1
   entries_.push_back({deadline, &t});

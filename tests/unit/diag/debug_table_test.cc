@@ -12,6 +12,7 @@
 
 #include "arch/context.h"
 #include "base/clock.h"
+#include "base/handoff.h"
 #include "diag/snapshot.h"
 #include "support/fixture.h"
 #include "sync/owner.h"
@@ -25,6 +26,7 @@ using taut::test::until_waiting;
 
 template <class T>
 T load(std::uintptr_t at) {
+  taut::rt::unseen_section unseen;  // others write what is read
   T value;
   std::memcpy(&value, reinterpret_cast<const void*>(at), sizeof value);
   return value;
@@ -47,6 +49,7 @@ class table {
     const taut_debug_field& f = fields_.at(name);
     std::uint64_t value = 0;
     EXPECT_LE(f.size, sizeof value) << name;
+    taut::rt::unseen_section unseen;
     std::memcpy(&value, reinterpret_cast<const void*>(object + f.offset), f.size);
     return value;
   }

@@ -128,14 +128,15 @@ std::vector<int> order_of(std::uint64_t seed) {
   run([&] {
     chan<int> c(2), d(0);
     mutex m;
+    const auto append = [&](int what) {
+      std::scoped_lock hold(m);
+      order.push_back(what);
+    };
     wait_group all;
     for (int i = 0; i < 6; ++i) {
       all.go([&, i] {
         for (int k = 0; k < 8; ++k) {
-          {
-            std::scoped_lock hold(m);
-            order.push_back(i * 100 + k);
-          }
+          append(i * 100 + k);
           if (i % 3 == 2) sleep_for(std::chrono::microseconds(k * i));
           select(send(c, i), send(d, i + 50));
         }
@@ -143,9 +144,8 @@ std::vector<int> order_of(std::uint64_t seed) {
     }
     all.go([&] {
       for (int k = 0; k < 48; ++k) {
-        order.push_back(
-            1000 + static_cast<int>(select(recv(c, [&](auto v) { order.push_back(2000 + *v); }),
-                                           recv(d, [&](auto v) { order.push_back(3000 + *v); }))));
+        append(1000 + static_cast<int>(select(recv(c, [&](auto v) { append(2000 + *v); }),
+                                              recv(d, [&](auto v) { append(3000 + *v); }))));
         if (k % 10 == 0) sleep_for(1ms);
       }
     });
@@ -172,15 +172,15 @@ TEST(lifecycle, a_seed_replays_its_schedule) {
   EXPECT_GE(different, 6u);
 }
 
-// How often the threads of this process, but the calling one, have run and stopped: what a sleeping
-// process does not do, however busy the machine is.
-long wakes_of_others() {
-  const auto self = std::to_string(::gettid());
+// How often the runtime's threads have run and stopped: what a sleeping process does not do,
+// however busy the machine is.
+long wakes_of_the_runtime() {
   long sum = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (task.path().filename() == self) continue;
     std::ifstream status(task.path() / "status");
-    for (std::string key; status >> key;)
+    std::string key, name;
+    if (!(status >> key >> name) || name.rfind("taut/", 0) != 0) continue;
+    while (status >> key)
       if (long n = 0; key.find("ctxt_switches:") != key.npos && status >> n) sum += n;
   }
   return sum;
@@ -196,9 +196,9 @@ long wakes_of_others() {
   });
   long wakes = -1;
   for (int tries = 0; tries < 10 && wakes != 0; ++tries) {
-    const long before = wakes_of_others();
+    const long before = wakes_of_the_runtime();
     ::poll(nullptr, 0, 500);  // what is measured, not a wait for something
-    wakes = wakes_of_others() - before;
+    wakes = wakes_of_the_runtime() - before;
     std::fprintf(stderr, "%ld wakes in 0.5 s\n", wakes);
   }
   ::_exit(wakes == 0 && num_goroutine() == 1000 ? 0 : 1);
