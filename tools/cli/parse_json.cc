@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// debug=3 of taut, and what `taut dump --json` prints: an object with the goroutines one by one or
+// in groups. Each element is dropped when it has been read, so a dump is held once, not as JSON
+// too.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <unordered_map>
+
+#include "cli/error.h"
+#include "cli/json_read.h"
+#include "cli/parse.h"
+#include "cli/text.h"
+
+namespace taut::cli {
+namespace {
+
+using nlohmann::json;
+
+frame frame_of(const json& j) {
+  frame f;
+  if (!j.is_object()) return f;
+  f.function = text_at(j, "function").substr(0, most_name);
+  f.file = text_at(j, "file").substr(0, most_name);
+  f.line = number_at(j, "line");
+  return f;
+}
+
+frame frame_at(const json& j, const char* key) {
+  const auto at = j.find(key);
+  return at == j.end() ? frame() : frame_of(*at);
+}
+
+std::uint64_t count_at(const json& j) {
+  return std::clamp<std::uint64_t>(number_at(j, "count"), 1, 1'000'000'000);
+}
+
+stack stack_of(const json& j) {
+  stack s;
+  if (const auto frames = j.find("frames"); frames != j.end() && frames->is_array()) {
+    for (const json& each : *frames) {
+      // taut's own calls stand between the program and the wait.
+      if (s.frames.size() < most_frames && !(each.is_object() && flag_at(each, "runtime")))
+        s.frames.push_back(frame_of(each));
+    }
+  }
+  if (s.frames.empty()) {
+    if (frame at = frame_at(j, "waits_at"); !at.file.empty()) s.frames.push_back(std::move(at));
+  }
+  s.elided = static_cast<std::size_t>(number_at(j, "elided"));
+  s.elided_at = std::min(static_cast<std::size_t>(number_at(j, "elided_at")), s.frames.size());
+  s.unavailable = flag_at(j, "unavailable");
+  s.created = frame_at(j, "created");
+  return s;
+}
+
+// "channel: cap 0, made at search.cc:36 by goroutine 7"
+std::string object_text(const json& j) {
+  const std::string kind = text_at(j, "kind");
+  std::string text = kind.empty() ? "object" : kind;
+  text += ": ";
+  const auto add = [&](const std::string& more) {
+    if (!text.ends_with(": ")) text += ", ";
+    text += more;
+  };
+  if (j.contains("capacity")) add("cap " + std::to_string(number_at(j, "capacity")));
+  if (const frame made = frame_at(j, "made"); !made.file.empty()) {
+    add("made at " + place_text(made));
+    if (const std::uint64_t maker = number_at(j, "maker"); maker != 0)
+      text += " by goroutine " + std::to_string(maker);
+  }
+  if (const auto holder = j.find("holder"); holder != j.end()) {
+    std::string by = holder->is_string() ? "a goroutine that ended" : "goroutine ";
+    if (holder->is_number_unsigned()) by += std::to_string(holder->get<std::uint64_t>());
+    add("held by " + by);
+    if (const frame since = frame_at(j, "held_since"); !since.file.empty())
+      text += " since " + place_text(since);
+  }
+  if (text.ends_with(": ")) text += text_at(j, "id");
+  return text.substr(0, most_name);
+}
+
+class json_dump {
+ public:
+  explicit json_dump(dump& into) : to_(into) {}
+
+  bool listed() const { return listed_; }
+
+  // For nlohmann::json::parse. An element that has been read is dropped.
+  bool on_event(int depth, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::key && depth == 1 && parsed.is_string()) {
+      section_ = parsed.get<std::string>();
+    } else if (event == json::parse_event_t::array_start && depth == 1) {
+      listed_ |= section_ == "goroutines" || section_ == "groups";
+    } else if (event == json::parse_event_t::object_end && depth == 2) {
+      if (section_ == "goroutines" || section_ == "groups") add_element(parsed);
+      if (section_ == "objects") describe(parsed);
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  void add_element(const json& j) {
+    if (!j.is_object() || to_.goroutines.size() >= most_goroutines) {
+      to_.truncated = true;
+      return;
+    }
+    goroutine g;
+    stack s = stack_of(j);
+    // taut tells the state and, of one that waits, why.
+    g.state = text_at(j, "wait_reason").substr(0, 128);
+    if (g.state.empty()) g.state = text_at(j, "state").substr(0, 128);
+    g.guessed_state = flag_at(j, "guessed_state");
+    g.leaked = flag_at(j, "leaked");
+    g.locked = flag_at(j, "locked_to_thread");
+    if (g.state.empty()) {
+      g.state = state_of(s);
+      g.guessed_state = true;
+    }
+    if (const std::string id = text_at(j, "object"); !id.empty()) g.object = object_number(id);
+    g.verdict = verdict_number(j);
+    g.stack = to_.intern(std::move(s));
+    const auto members = j.find("goroutines");
+    if (members == j.end() || !members->is_array()) {
+      add_one(j, std::move(g));
+      return;
+    }
+    for (const json& each : *members) {
+      if (each.is_object() && to_.goroutines.size() < most_goroutines) add_one(each, g);
+    }
+  }
+
+  // What is the goroutine's own; the rest may be its group's.
+  void add_one(const json& j, goroutine g) {
+    g.id = number_at(j, "id");
+    g.count = count_at(j);
+    g.parent = number_at(j, "parent");
+    g.waited = nanoseconds_at(j, "waited_seconds");
+    if (const auto ns = j.find("wait_ns"); ns != j.end() && ns->is_number_unsigned())
+      g.waited =
+          static_cast<std::int64_t>(std::min<std::uint64_t>(ns->get<std::uint64_t>(), 1ULL << 62));
+    g.leaked |= flag_at(j, "leaked");
+    g.locked |= flag_at(j, "locked_to_thread");
+    if (const auto labels = j.find("labels"); labels != j.end() && labels->is_object()) {
+      for (const auto& [key, value] : labels->items()) {
+        if (value.is_string() && g.labels.size() < 64)
+          g.labels.emplace_back(key, value.get<std::string>());
+      }
+    }
+    to_.goroutines.push_back(std::move(g));
+  }
+
+  std::uint32_t object_number(const std::string& id) {
+    const auto [at, fresh] =
+        objects_.try_emplace(id, static_cast<std::uint32_t>(to_.objects.size() + 1));
+    if (fresh) to_.objects.push_back(id);
+    return at->second;
+  }
+
+  void describe(const json& j) {
+    if (!j.is_object()) return;
+    if (const auto at = objects_.find(text_at(j, "id")); at != objects_.end())
+      to_.objects[at->second - 1] = object_text(j);
+  }
+
+  // Verdicts that differ in nothing but the goroutines they name are one.
+  std::uint32_t verdict_number(const json& j) {
+    const std::string grade = text_at(j, "verdict");
+    to_.judged |= !grade.empty();
+    if (grade != "proved" && grade != "suspected") return 0;
+    verdict v;
+    v.proved = grade == "proved";
+    v.cause = text_at(j, "cause");
+    v.fix = text_at(j, "fix");
+    v.culprit = frame_at(j, "culprit");
+    const std::string key = grade + v.cause + v.fix + place_text(v.culprit);
+    const auto [at, fresh] =
+        verdicts_.try_emplace(key, static_cast<std::uint32_t>(to_.verdicts.size() + 1));
+    if (fresh) {
+      v.explanation = text_at(j, "explanation");
+      to_.verdicts.push_back(std::move(v));
+    }
+    return at->second;
+  }
+
+  dump& to_;
+  std::string section_;  // member of the root that is being read
+  bool listed_ = false;
+  std::unordered_map<std::string, std::uint32_t> objects_, verdicts_;
+};
+
+}  // namespace
+
+std::string text_at(const json& j, const char* key) {
+  const auto at = j.find(key);
+  return at != j.end() && at->is_string() ? at->get<std::string>() : std::string();
+}
+
+std::uint64_t number_at(const json& j, const char* key) {
+  const auto at = j.find(key);
+  if (at == j.end() || !at->is_number_integer()) return 0;
+  if (at->is_number_unsigned()) return at->get<std::uint64_t>();
+  return 0;  // negative
+}
+
+double real_at(const json& j, const char* key) {
+  const auto at = j.find(key);
+  return at != j.end() && at->is_number() ? at->get<double>() : -1;
+}
+
+std::int64_t nanoseconds_at(const json& j, const char* key) {
+  const double seconds = real_at(j, key);
+  return seconds >= 0 && seconds < 3.2e9 ? std::llround(seconds * 1e9) : -1;
+}
+
+bool flag_at(const json& j, const char* key) {
+  const auto at = j.find(key);
+  return at != j.end() && at->is_boolean() && at->get<bool>();
+}
+
+dump parse_json(std::string_view bytes, const std::string& source) {
+  dump d;
+  d.format = dump_format::json;
+  d.source = source;
+  json_dump reader(d);
+  const auto on_event = [&](int depth, json::parse_event_t event, json& parsed) {
+    return reader.on_event(depth, event, parsed);
+  };
+  try {
+    const json root = json::parse(bytes.begin(), bytes.end(), on_event);
+    if (!root.is_object() || !reader.listed())
+      throw user_error(source +
+                       " is JSON but no goroutine dump; taut reads what "
+                       "/debug/pprof/goroutine?debug=3 of a taut service answers.");
+    d.truncated |= flag_at(root, "truncated");
+    d.existing = number_at(root, "total");
+  } catch (const json::exception&) {
+    throw user_error(source + " begins like JSON but is damaged or ends early; fetch it again.");
+  }
+  return d;
+}
+
+}  // namespace taut::cli
