@@ -16,9 +16,9 @@
 #define TAUT_ACQUIRE(...) TAUT_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define TAUT_TRY_ACQUIRE(...) TAUT_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define TAUT_RELEASE(...) TAUT_ATTRIBUTE(release_capability(__VA_ARGS__))
-// For a function that takes a lock and leaves it to the code after a switch, which the analysis
-// cannot follow.
-#define TAUT_LOCK_CROSSES_SWITCH TAUT_ATTRIBUTE(no_thread_safety_analysis)
+// For a function whose locks the analysis cannot follow: what it calls releases them when it did the
+// operation, or the code after a switch does, or there are as many as a list is long.
+#define TAUT_LOCKS_BY_HAND TAUT_ATTRIBUTE(no_thread_safety_analysis)
 
 #define TAUT_NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 #define TAUT_NOINLINE __attribute__((noinline))

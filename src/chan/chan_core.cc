@@ -34,7 +34,7 @@ inline bool is_closed(const chan_core& c) noexcept {
 }
 
 // Hands over to or from a waiter that was taken out, and wakes it.
-void wake(chan_core& c, waiter* w) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void wake(chan_core& c, waiter* w) noexcept TAUT_LOCKS_BY_HAND {
   w->success = true;
   goroutine* g = w->g;
   c.guard.release();
@@ -50,7 +50,7 @@ void unlink_own(chan_core& c, waiter& w) noexcept {
 // Parks the caller, whose channel is locked, in `queue`. Returns 0 when a partner (or close) ended
 // the wait, else the interrupt.
 std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element, wait_reason why,
-                     site where, std::uint8_t mask) noexcept TAUT_LOCK_CROSSES_SWITCH {
+                     site where, std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
   waiter& w = g->single;
   w.g = g;
   w.element = element;
@@ -175,7 +175,7 @@ namespace detail {
 
 using namespace rt;
 
-void chan_send(chan_core* c, void* element, site where) {
+void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_send_nil, where);
   goroutine* g = current_goroutine();
@@ -196,7 +196,7 @@ void chan_send(chan_core* c, void* element, site where) {
   if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
 }
 
-bool chan_recv(chan_core* c, void* element, site where) {
+bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_receive_nil, where);
   goroutine* g = current_goroutine();
@@ -216,7 +216,7 @@ bool chan_recv(chan_core* c, void* element, site where) {
   return g->single.success;
 }
 
-std::error_code chan_try_send(chan_core* c, void* element, site where) {
+std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) return make_error_code(errc::would_block);
   c->guard.acquire();
@@ -226,7 +226,7 @@ std::error_code chan_try_send(chan_core* c, void* element, site where) {
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
 }
 
-std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept {
+std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) return make_error_code(errc::would_block);
   // Empty and open: no need for the lock. A sender that waits is a reason to look.
@@ -239,7 +239,8 @@ std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept 
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
 }
 
-std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit, site where) {
+std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
+                                site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (limit.context != nullptr) {
     if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;
@@ -279,7 +280,8 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit, s
   return {};
 }
 
-std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit, site where) {
+std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
+                                site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (limit.context != nullptr) {
     if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;

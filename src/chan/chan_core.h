@@ -160,9 +160,9 @@ enum class outcome : std::uint8_t {
 };
 
 outcome offer(chan_core& c, void* element, goroutine* g,
-              site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+              site where) noexcept TAUT_LOCKS_BY_HAND;
 outcome accept(chan_core& c, void* element, goroutine* g,
-               site where) noexcept TAUT_LOCK_CROSSES_SWITCH;
+               site where) noexcept TAUT_LOCKS_BY_HAND;
 
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {

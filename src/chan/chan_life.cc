@@ -24,8 +24,7 @@ constexpr std::size_t most_bytes = std::size_t{1} << 40;
 
 // Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end,
 // senders panic.
-void close_locked(chan_core& c, std::uint64_t closer,
-                  site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCKS_BY_HAND {
   c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
   c.closer.set(closer, where);
   goroutine* woken = nullptr;
@@ -65,7 +64,7 @@ void destroy(chan_core* c) noexcept {
 namespace rt {
 
 void close_from_runtime(chan_core& c, std::uint64_t closer,
-                        site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+                        site where) noexcept TAUT_LOCKS_BY_HAND {
   c.guard.acquire();
   if (c.closed.load(std::memory_order_relaxed)) {  // MO-1
     c.guard.release();
@@ -147,7 +146,7 @@ void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
   if (!waited_on) destroy(c);
 }
 
-void chan_close(chan_core* c, site where) {
+void chan_close(chan_core* c, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) throw panic("close of nil channel");
   c->guard.acquire();

@@ -62,7 +62,7 @@ std::size_t random_order(const select_case* cases, std::size_t n, index_array& o
 }
 
 // One operation on one locked channel. When it is done the lock has been released.
-outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND {
   const outcome o =
       s.sends ? offer(*s.channel, s.element, g, where) : accept(*s.channel, s.element, g, where);
   s.received = o == outcome::done;
@@ -97,11 +97,11 @@ class locked_channels {
     if (n > small) std::sort(locks, locks + n);
     list_ = {locks, static_cast<std::size_t>(std::unique(locks, locks + n) - locks)};
   }
-  void acquire() noexcept TAUT_LOCK_CROSSES_SWITCH {
+  void acquire() noexcept TAUT_LOCKS_BY_HAND {
     for (std::size_t i = 0; i < list_.count; ++i) list_.locks[i]->acquire();
   }
   // All but the one of `done`, which was released already.
-  void release(const chan_core* done = nullptr) noexcept TAUT_LOCK_CROSSES_SWITCH {
+  void release(const chan_core* done = nullptr) noexcept TAUT_LOCKS_BY_HAND {
     for (std::size_t left = list_.count; left-- > 0;) {
       if (done == nullptr || list_.locks[left] != &done->guard) list_.locks[left]->release();
     }
@@ -134,7 +134,7 @@ left_for reason_of(std::uint8_t interrupt_bit) noexcept {
 // The blocking part. Returns the chosen case, or select_timed_out.
 std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, std::size_t used,
                          goroutine* g, const std::chrono::steady_clock::time_point* deadline,
-                         site where) TAUT_LOCK_CROSSES_SWITCH {
+                         site where) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, deadline != nullptr ? interrupt::deadline : 0);
   std::unique_ptr<waiter*[]> many;
   waiter* few[16];
@@ -239,7 +239,8 @@ std::chrono::steady_clock::time_point select_deadline(
 }
 
 std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
-                        const std::chrono::steady_clock::time_point* deadline, site where) {
+                        const std::chrono::steady_clock::time_point* deadline,
+                        site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (count > max_select_cases) throw panic("select: more than 65535 cases");
   if (count == 0 && deadline == nullptr) {

@@ -44,7 +44,8 @@ void free_node(Node* n) noexcept {
   slab_give(n, sizeof(Node));
 }
 
-void destroy(context_node* n) noexcept {
+// Nobody else has a reference, so nothing needs the guard.
+void destroy(context_node* n) noexcept TAUT_LOCKS_BY_HAND {
   if (n->kind == context_kind::value) return free_node(static_cast<value_node*>(n));
   if (n->ender != n) return free_node(n);
   auto* c = static_cast<canceler_node*>(n);
@@ -167,7 +168,7 @@ canceler_node* make_canceler(const context& parent, context_kind kind, site wher
   return n;
 }
 
-void end_context(canceler_node* root, ending why) noexcept {
+void end_context(canceler_node* root, ending why) noexcept TAUT_LOCKS_BY_HAND {
   const std::uint64_t by = caller_id();
   canceler_node* work = nullptr;
   root->guard.acquire();

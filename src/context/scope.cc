@@ -38,7 +38,7 @@ struct scope::state {
   // Parks the caller, who holds guard, in `queue` until it is taken out, or one of the interrupts
   // of `mask`.
   std::uint8_t wait_in(wait_queue& queue, goroutine* g, std::uint8_t mask, wait_reason why,
-                       detail::site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+                       detail::site where) noexcept TAUT_LOCKS_BY_HAND {
     waiter& w = g->single;
     w.g = g;
     w.element = nullptr;
@@ -62,7 +62,7 @@ struct scope::state {
 
   // Blocks until nobody is active.
   std::uint8_t join(std::uint8_t mask, goroutine* g,
-                    detail::site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+                    detail::site where) noexcept TAUT_LOCKS_BY_HAND {
     guard.acquire();
     if (active == 0) {
       guard.release();
@@ -130,7 +130,7 @@ std::size_t scope::active() const noexcept {
   return state_->active;
 }
 
-void scope::enter(detail::site where) TAUT_LOCK_CROSSES_SWITCH {
+void scope::enter(detail::site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   state_->guard.acquire();
   if (!state_->full()) {
@@ -151,7 +151,7 @@ bool scope::try_enter() noexcept {
   return true;
 }
 
-void scope::leave() noexcept TAUT_LOCK_CROSSES_SWITCH {
+void scope::leave() noexcept TAUT_LOCKS_BY_HAND {
   state& s = *state_;
   s.guard.acquire();
   if (waiter* w = s.starters.take_first()) {

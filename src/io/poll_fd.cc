@@ -118,7 +118,7 @@ void link(wait_queue& q, goroutine* g, bool claimable) noexcept {
   q.append(w);
 }
 
-void park_with_guard(poll_fd& p, goroutine* g, site where) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void park_with_guard(poll_fd& p, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND {
   io_waiting.fetch_add(1);
   p.guard.announce_release();
   park(g, {wait_reason::io_wait, &p, where}, release_lock, &p.guard);
@@ -129,7 +129,7 @@ void park_with_guard(poll_fd& p, goroutine* g, site where) noexcept TAUT_LOCK_CR
 // under guard whether there is anything to wait for.
 template <class Needed>
 wait_end wait_in(poll_fd& p, wait_queue& q, std::int64_t deadline, io_limit limit, site where,
-                 Needed&& needed) noexcept TAUT_LOCK_CROSSES_SWITCH {
+                 Needed&& needed) noexcept TAUT_LOCKS_BY_HAND {
   goroutine* g = current_goroutine();
   std::uint8_t asked = deadline != 0 ? interrupt::deadline : 0;
   if (limit.context != nullptr) asked |= interrupt::context;

@@ -121,11 +121,11 @@ void make_runnable(goroutine* g) noexcept {
 
 }  // namespace
 
-void release_lock(void* l, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void release_lock(void* l, goroutine*) noexcept TAUT_LOCKS_BY_HAND {
   static_cast<lock*>(l)->release();
 }
 
-void release_locks(void* list, goroutine*) noexcept TAUT_LOCK_CROSSES_SWITCH {
+void release_locks(void* list, goroutine*) noexcept TAUT_LOCKS_BY_HAND {
   auto* l = static_cast<lock_list*>(list);
   lock* const* const first = l->locks;
   for (std::size_t left = l->count; left-- > 0;) first[left]->release();

@@ -252,7 +252,7 @@ std::size_t num_goroutine() noexcept {
 
 namespace detail {
 
-void run_main(void (*call)(void*), void* argument) {
+void run_main(void (*call)(void*), void* argument) TAUT_LOCKS_BY_HAND {
   if (current_goroutine_or_null() != nullptr) throw panic("taut::run called by a goroutine");
   ensure_started();
   struct state {

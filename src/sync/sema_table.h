@@ -56,11 +56,11 @@ class sema_queue {
   sema_queue& operator=(const sema_queue&) = delete;
 
   bool is_locked() const noexcept { return locked_; }
-  void lock() noexcept TAUT_LOCK_CROSSES_SWITCH {
+  void lock() noexcept TAUT_LOCKS_BY_HAND {
     bucket_.guard.acquire();
     locked_ = true;
   }
-  void unlock() noexcept TAUT_LOCK_CROSSES_SWITCH {
+  void unlock() noexcept TAUT_LOCKS_BY_HAND {
     if (locked_) bucket_.guard.release();
     locked_ = false;
   }
@@ -85,10 +85,10 @@ class sema_queue {
   waiter* pop_first() noexcept;
 
  private:
-  waiter* head() const noexcept TAUT_LOCK_CROSSES_SWITCH;
-  waiter* next_address(const waiter* first) const noexcept TAUT_LOCK_CROSSES_SWITCH;
-  void replace_first(waiter* old, waiter* by) noexcept TAUT_LOCK_CROSSES_SWITCH;
-  void insert(waiter& w, bool first) noexcept TAUT_LOCK_CROSSES_SWITCH;
+  waiter* head() const noexcept TAUT_LOCKS_BY_HAND;
+  waiter* next_address(const waiter* first) const noexcept TAUT_LOCKS_BY_HAND;
+  void replace_first(waiter* old, waiter* by) noexcept TAUT_LOCKS_BY_HAND;
+  void insert(waiter& w, bool first) noexcept TAUT_LOCKS_BY_HAND;
 
   sema_bucket& bucket_;
   const std::uintptr_t key_;

@@ -44,7 +44,7 @@ void tick_channel::arm(std::chrono::nanoseconds d, std::chrono::nanoseconds peri
   rt::arm(timer_, deadline_after(d));
 }
 
-std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCK_CROSSES_SWITCH {
+std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HAND {
   auto& mine = static_cast<tick_timer&>(t);
   chan_core& c = *mine.of->channel_;
   time_point at = to_time_point(t.deadline);
