@@ -8,6 +8,7 @@
 #include "taut/concurrent_map.h"
 #include "taut/condition.h"
 #include "taut/context.h"
+#include "taut/debug.h"
 #include "taut/diag.h"
 #include "taut/export.h"
 #include "taut/go.h"

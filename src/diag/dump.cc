@@ -29,26 +29,6 @@ namespace {
 constexpr std::size_t outer_frames = 50, inner_frames = 50;
 constexpr std::int64_t minute = 60'000'000'000;
 
-const char* status_of(const goroutine_record& g) noexcept {
-  if (g.waits() && g.state != goroutine_state::runnable) {
-    const char* reason = to_text(g.reason);
-    return *reason != 0 ? reason : "waiting";
-  }
-  switch (g.state) {
-    case goroutine_state::idle:
-      return "idle";
-    case goroutine_state::runnable:
-      return "runnable";
-    case goroutine_state::running:
-      return "running";
-    case goroutine_state::waiting:
-      return "waiting";
-    case goroutine_state::blocking:
-      return "syscall";
-  }
-  return "???";
-}
-
 // Bare when every character is safe, else quoted.
 std::string label_token(std::string_view text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -139,8 +119,30 @@ class string_sink final : public text_sink {
 
 }  // namespace
 
-std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names) {
+const char* status_of(const goroutine_record& g) noexcept {
+  if (g.waits() && g.state != goroutine_state::runnable) {
+    const char* reason = to_text(g.reason);
+    return *reason != 0 ? reason : "waiting";
+  }
+  switch (g.state) {
+    case goroutine_state::idle:
+      return "idle";
+    case goroutine_state::runnable:
+      return "runnable";
+    case goroutine_state::running:
+      return "running";
+    case goroutine_state::waiting:
+      return "waiting";
+    case goroutine_state::blocking:
+      return "syscall";
+  }
+  return "???";
+}
+
+std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names,
+                       bool leaked) {
   std::string text = "goroutine " + std::to_string(g.id) + " [" + status_of(g);
+  if (leaked) text += " (leaked)";
   if (g.waits() && s.taken - g.since >= minute)
     text += ", " + std::to_string((s.taken - g.since) / minute) + " minutes";
   if (g.pinned) text += ", locked to thread";
@@ -173,13 +175,15 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
   return text;
 }
 
-void dump_all(const snapshot& s, text_sink& to) {
+void dump_all(const snapshot& s, text_sink& to, const proofs* verdicts) {
   frame_namer names;
   bool first = true;
   auto block = [&](const goroutine_record& g) {
     if (!first) to.write("\n");
     first = false;
-    to.write(dump_block(s, g, names));
+    const auto index = static_cast<std::uint32_t>(&g - s.goroutines.begin());
+    to.write(
+        dump_block(s, g, names, verdicts != nullptr && verdicts->of(index) == verdict::proved));
   };
   for (const goroutine_record& g : s.goroutines) {
     if (g.mine) block(g);

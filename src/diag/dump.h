@@ -5,6 +5,7 @@
 #include <string>
 
 #include "diag/frames.h"
+#include "diag/proofs.h"
 #include "diag/snapshot.h"
 #include "taut/export.h"
 
@@ -20,10 +21,14 @@ class text_sink {
   ~text_sink() = default;
 };
 
+// The words in the brackets: "chan send", "running".
+const char* status_of(const goroutine_record& g) noexcept;
 // One goroutine's block, without the blank line after it.
-std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names);
-// Every goroutine: the one that took the snapshot first, then as the registry has them.
-void dump_all(const snapshot& s, text_sink& to);
+std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names,
+                       bool leaked = false);
+// Every goroutine: the one that took the snapshot first, then as the registry has them. Those that
+// `verdicts` has proved are marked as leaked.
+void dump_all(const snapshot& s, text_sink& to, const proofs* verdicts = nullptr);
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -38,10 +38,14 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
     f.function = short_function(from.function);
     f.file = from.file.empty() ? std::string() : short_path(from.file);
     f.line = from.line;
+    f.entry = from.entry;
+    f.linked = from.linked;
+    f.path = from.file;
     if (from.entry != 0 && !from.inlined && return_address > from.entry)
       f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
-    f.hidden = is_runtime_function(f.function) || (f.ours && !f.function.starts_with("taut::"));
+    f.hidden = is_runtime_function(f.function) ||
+               (f.ours && (!f.function.starts_with("taut::") || f.function.ends_with("{lambda}")));
     found->second.push_back(std::move(f));
   }
   return found->second;

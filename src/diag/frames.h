@@ -20,6 +20,9 @@ struct named_frame {
   std::string file;      // short; empty: unknown
   int line = 0;
   std::uintptr_t offset = 0;  // of the call in its function; 0: unknown or inlined
+  std::uintptr_t entry = 0;   // where the function, or the one it was inlined into, starts
+  std::string linked = {};    // as the linker has it; empty: the address means nothing to us
+  std::string path = {};      // of the file, whole
   bool ours = false;          // in taut's own files
   bool hidden = false;        // ours, and not a function that users call
 };

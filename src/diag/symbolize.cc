@@ -57,6 +57,7 @@ symbol_frame from_loader(std::uintptr_t pc, bool names) {
   if (info.dli_saddr != nullptr) frame.entry = reinterpret_cast<std::uintptr_t>(info.dli_saddr);
   if (names && info.dli_sname != nullptr) {
     frame.function = demangled(info.dli_sname);
+    frame.linked = info.dli_sname;
     return frame;
   }
   // Of a program at a fixed address the difference is 0, and the offset what addr2line wants.
@@ -78,7 +79,10 @@ int on_line(void* argument, std::uintptr_t, const char* file, int line, const ch
   if (function == nullptr && file == nullptr) return 0;
   try {
     symbol_frame frame;
-    if (function != nullptr) frame.function = demangled(function);
+    if (function != nullptr) {
+      frame.function = demangled(function);
+      frame.linked = function;
+    }
     if (file != nullptr) frame.file = normalized(file);
     frame.line = line;
     found.frames.push_back(std::move(frame));
@@ -97,7 +101,10 @@ void on_symbol(void* argument, std::uintptr_t, const char* name, std::uintptr_t 
     if (found.frames.empty()) found.frames.emplace_back();
     symbol_frame& outer = found.frames.back();
     outer.entry = value;
-    if (outer.function.empty()) outer.function = demangled(name);
+    // Debug information has only the last word of a lambda's name.
+    if (outer.function.empty() || outer.function == "operator()" || outer.function == "_FUN")
+      outer.function = demangled(name);
+    outer.linked = name;
   } catch (...) {
     found.failure = std::current_exception();
   }
@@ -133,7 +140,10 @@ std::vector<symbol_frame> symbolize(std::uintptr_t return_address) {
   if (frames.back().function.empty() || frames.back().entry == 0) {
     symbol_frame loader = from_loader(pc, true);
     if (frames.back().entry == 0) frames.back().entry = loader.entry;
-    if (frames.back().function.empty()) frames.back().function = loader.function;
+    if (frames.back().function.empty()) {
+      frames.back().function = loader.function;
+      frames.back().linked = loader.linked;
+    }
   }
   for (symbol_frame& frame : frames) {
     frame.entry = frames.back().entry;

@@ -18,6 +18,7 @@ namespace rt {
 
 struct symbol_frame {
   std::string function;  // demangled; module+0xoffset or 0xaddress if nothing is known
+  std::string linked;    // as the linker has it: mangled; empty: not known
   std::string file;      // as the debug information has it, absolute; empty: unknown
   int line = 0;          // 0: unknown
   std::uintptr_t entry =

@@ -16,6 +16,7 @@
 #include <new>
 #include <system_error>
 
+#include "arch/unwind.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
@@ -98,9 +99,30 @@ worker* make_worker(runtime_state& r, int index) noexcept {
   return w;
 }
 
+// Where a thread is started from, for the profile threadcreate: at a goroutine's blocking call, the
+// watching thread, or the program's start.
+void note_birth(worker* w) noexcept {
+  const frame_registers here = current_registers();
+  stack_bounds bounds{here.sp, 0};
+  const worker* mine = current_worker();
+  if (mine != nullptr && mine->current != nullptr) {
+    bounds.high = reinterpret_cast<std::uintptr_t>(mine->current->stack_high);
+  } else {
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
+    void* low = nullptr;
+    std::size_t size = 0;
+    ::pthread_attr_getstack(&attributes, &low, &size);
+    ::pthread_attr_destroy(&attributes);
+    bounds.high = reinterpret_cast<std::uintptr_t>(low) + size;
+  }
+  w->birth_frame_count = unwind(here, bounds, w->birth_frames, worker::most_birth_frames);
+}
+
 bool launch(runtime_state& r, int index) noexcept {
   worker* w = make_worker(r, index);
   if (w == nullptr) return false;
+  note_birth(w);
   // A worker takes no signals but those sent to it: the program's handlers run on the program's
   // threads.
   sigset_t all, old;

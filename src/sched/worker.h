@@ -98,6 +98,9 @@ struct alignas(128) worker {
   pthread_t thread{};
   clockid_t cpu_clock{};
   int tid = 0;
+  static constexpr std::size_t most_birth_frames = 32;
+  std::uintptr_t birth_frames[most_birth_frames] = {};  // return addresses: who started the thread
+  std::size_t birth_frame_count = 0;
   tls_range tls;
   void* signal_stack = nullptr;
   sanitizer_context scheduler_context;

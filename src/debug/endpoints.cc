@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+
+#include "debug/exchange.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+constexpr const endpoint* table[] = {
+    &pprof_endpoint,
+    &cmdline_endpoint,
+    &symbol_endpoint,
+    &health_endpoint,
+};
+
+bool answers(const endpoint& e, std::string_view path) noexcept {
+  return e.path.ends_with('/') ? path.starts_with(e.path) : path == e.path;
+}
+
+}  // namespace
+
+std::span<const endpoint* const> endpoints() { return table; }
+
+void route(exchange& x) {
+  const endpoint* best = nullptr;
+  for (const endpoint* e : table) {
+    if (answers(*e, x.path) && (best == nullptr || e->path.size() > best->path.size())) best = e;
+  }
+  if (best == nullptr) {
+    const bool folder = std::ranges::any_of(table, [&](const endpoint* e) {
+      return e->path.ends_with('/') && e->path.substr(0, e->path.size() - 1) == x.path;
+    });
+    if (folder) {
+      x.status = 301;
+      x.headers.emplace_back("Location", x.path + '/');
+      return;
+    }
+    x.status = 404;
+    x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    x.reply = "404 page not found\n";
+    return;
+  }
+  if (x.method != "GET" && x.method != "HEAD" && !(x.method == "POST" && best->post)) {
+    x.status = 405;
+    x.headers.emplace_back("Allow", best->post ? "GET, HEAD, POST" : "GET, HEAD");
+    x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    x.reply = "Method Not Allowed\n";
+    return;
+  }
+  best->handle(x);
+}
+
+int exchange::number(const std::string& name) const noexcept {
+  const auto found = params.find(name);
+  if (found == params.end()) return 0;
+  const std::string& text = found->second;
+  const std::size_t sign = text.starts_with('+') ? 1 : 0;
+  int value = 0;
+  auto [end, error] = std::from_chars(text.data() + sign, text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? value : 0;
+}
+
+void exchange::fail(int code, std::string_view sentence) {
+  status = code;
+  content_type = "text/plain; charset=utf-8";
+  stream = nullptr;
+  std::erase_if(headers, [](const auto& h) { return h.first == "Content-Disposition"; });
+  headers.emplace_back("X-Content-Type-Options", "nosniff");
+  headers.emplace_back("X-Go-Pprof", "1");
+  reply = std::string(sentence) + '\n';
+}
+
+slot::slot(exchange& x) : x_(x), held_(x.take_slot()) {
+  if (!held_) x.fail(503, "too many requests that take long are being served; try again later");
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

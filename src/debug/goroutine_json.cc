@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+// debug=3: a snapshot as JSON. Written one goroutine at a time: a million of them must not be in
+// memory twice. What many wait for stands once, under "objects".
+#include <nlohmann/json.hpp>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "debug/goroutines.h"
+#include "debug/text.h"
+#include "diag/causes.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr std::size_t most_listed = 64;  // goroutines of one list
+constexpr std::int64_t suspicious_after = 1'000'000'000;
+
+std::string name_of_object(const void* address) {
+  std::string text;
+  append_hex(text, reinterpret_cast<std::uintptr_t>(address));
+  return text;
+}
+
+// Any bytes: labels are the program's.
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+struct crowd {
+  std::size_t count = 0;
+  std::vector<std::uint64_t> some;
+
+  void add(std::uint64_t id) {
+    ++count;
+    if (some.size() < most_listed) some.push_back(id);
+  }
+  json to_json() const { return {{"count", count}, {"goroutines", some}}; }
+};
+
+struct parties {
+  crowd senders, receivers, waiters;           // that wait for it
+  crowd may_send, may_receive, points;         // on whose stacks a way to it was found
+  std::uint32_t example = mapped_index::none;  // index of one that waits
+};
+
+class json_writer {
+ public:
+  json_writer(const leak_look& look, bool only_leaks)
+      : s_(look.now), verdicts_(look.verdicts), only_leaks_(only_leaks) {
+    for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
+      if (s_.goroutines[i].waits()) add_waits(i);
+    }
+    for (const reference_record& r : s_.references) add_reference(r);
+  }
+
+  void write(text_sink& to) {
+    json head = {{"taken_monotonic_ns", s_.taken},
+                 {"complete", s_.complete},
+                 {"proved", verdicts_.count(verdict::proved)},
+                 {"suspected", 0}};
+    std::size_t suspected = 0, goroutines = 0;
+    for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
+      goroutines += !s_.goroutines[i].is_thread;
+      suspected += verdict_of(i) == verdict::suspected;
+    }
+    head["suspected"] = suspected;
+    head["total"] = goroutines;
+    std::string text = text_of(head);
+    text.back() = ',';
+    to.write(text + "\n\"goroutines\":[");
+    const char* between = "\n";
+    for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
+      const goroutine_record& g = s_.goroutines[i];
+      if (only_leaks_ ? verdict_of(i) == verdict::alive
+                      : g.is_thread && frame_namer::is_runtime(g.waits_at))
+        continue;
+      to.write(between + text_of(goroutine(i)));
+      between = ",\n";
+    }
+    to.write("\n],\n\"objects\":[");
+    between = "\n";
+    for (const channel_record& c : s_.channels) {
+      to.write(between + text_of(channel(c)));
+      between = ",\n";
+    }
+    for (const object_record& o : s_.objects) {
+      to.write(between + text_of(object(o)));
+      between = ",\n";
+    }
+    to.write("\n]}\n");
+  }
+
+ private:
+  verdict verdict_of(std::uint32_t i) const {
+    const verdict v = verdicts_.of(i);
+    const goroutine_record& g = s_.goroutines[i];
+    return v == verdict::suspected && s_.taken - g.since < suspicious_after ? verdict::alive : v;
+  }
+
+  void add_waits(std::uint32_t i) {
+    const goroutine_record& g = s_.goroutines[i];
+    auto on = [&](const void* channel, bool sends) {
+      if (channel != nullptr) (sends ? of(channel).senders : of(channel).receivers).add(g.id);
+    };
+    if (g.reason == wait_reason::chan_send || g.reason == wait_reason::chan_receive) {
+      on(g.object, g.reason == wait_reason::chan_send);
+    } else if (g.cases != 0) {
+      for (std::uint32_t c = 0; c < g.cases; ++c)
+        on(s_.cases[g.first_case + c].channel, s_.cases[g.first_case + c].sends);
+    } else if (g.object != nullptr) {
+      of(g.object).waiters.add(g.id);
+      of(g.object).example = i;
+    }
+  }
+
+  void add_reference(const reference_record& r) {
+    if (r.object == nullptr || r.kind == reference_kind::into_stack) return;
+    parties& p = of(r.object);
+    const std::uint64_t id = s_.goroutines[r.from].id;
+    auto once = [&](crowd& c) {
+      if (c.some.empty() || c.some.back() != id) c.add(id);
+    };
+    if (r.kind == reference_kind::pointer) once(p.points);
+    if (r.kind == reference_kind::handle_both || r.kind == reference_kind::handle_send)
+      once(p.may_send);
+    if (r.kind == reference_kind::handle_both || r.kind == reference_kind::handle_receive)
+      once(p.may_receive);
+  }
+
+  parties& of(const void* object) { return parties_[object]; }
+
+  json place(site where) {
+    if (where.file == nullptr) return nullptr;
+    return {{"file", names_.file(where.file)}, {"line", where.line}};
+  }
+
+  json fact(const fact_record& f) {
+    if (f.goroutine == 0) return nullptr;
+    return {{"goroutine", f.goroutine}, {"at", place(f.where)}};
+  }
+
+  json goroutine(std::uint32_t i) {
+    const goroutine_record& g = s_.goroutines[i];
+    json j = {{"id", g.id}, {"state", state(g)}};
+    if (g.waits()) {
+      j["wait_reason"] = to_text(g.reason);
+      j["wait_ns"] = std::max<std::int64_t>(0, s_.taken - g.since);
+      j["waits_at"] = place(g.waits_at);
+    }
+    if (g.object != nullptr && g.waits()) j["object"] = name_of_object(g.object);
+    if (g.cases != 0) {
+      json& cases = j["cases"] = json::array();
+      for (std::uint32_t c = 0; c < g.cases; ++c) {
+        const case_record& one = s_.cases[g.first_case + c];
+        cases.push_back(
+            {{"operation", one.sends ? "send" : "receive"},
+             {"object", one.channel == nullptr ? json() : json(name_of_object(one.channel))}});
+      }
+    }
+    if (g.parent != 0) j["parent"] = g.parent;
+    if (g.created.file != nullptr) j["created"] = place(g.created);
+    std::string packed;
+    append_labels(packed, s_, g);
+    if (!packed.empty()) {
+      json& labels = j["labels"] = json::object();
+      for_each_packed_label(packed, [&](std::string_view key, std::string_view value) {
+        labels[std::string(key)] = value;
+      });
+    }
+    if (g.is_thread) j["thread"] = true;
+    if (g.pinned) j["locked_to_thread"] = true;
+    if (g.bound) j["bound_to_context"] = true;
+    if (g.mine) j["asked"] = true;
+    j["verdict"] = to_text(verdict_of(i));
+    if (verdict_of(i) != verdict::alive) {
+      const evidence e = evidence_of(verdicts_, i);
+      const cause& why = cause_of(e);
+      j["cause"] = why.code;
+      j["explanation"] = explain(why.explanation, e, names_);
+      j["fix"] = why.fix;
+      j["culprit"] = place(why.culprit(e));
+    }
+    json& frames = j["frames"] = json::array();
+    for (std::uint32_t f = 0; f < g.frames; ++f) {
+      const std::uintptr_t pc = s_.frames[g.first_frame + f];
+      for (const named_frame& n : names_.at(pc)) {
+        json one = {{"function", n.function}, {"file", n.path}, {"line", n.line}};
+        one["pc"] = name_of_object(reinterpret_cast<const void*>(pc - 1));
+        if (n.hidden) one["runtime"] = true;
+        frames.push_back(std::move(one));
+      }
+    }
+    return j;
+  }
+
+  static const char* to_text(verdict v) noexcept {
+    switch (v) {
+      case verdict::alive:
+        break;
+      case verdict::suspected:
+        return "suspected";
+      case verdict::proved:
+        return "proved";
+    }
+    return "alive";
+  }
+  static const char* to_text(wait_reason r) noexcept { return rt::to_text(r); }
+
+  static const char* state(const goroutine_record& g) noexcept {
+    switch (g.state) {
+      case goroutine_state::idle:
+        return "idle";
+      case goroutine_state::runnable:
+        return "runnable";
+      case goroutine_state::running:
+        return "running";
+      case goroutine_state::waiting:
+        return "waiting";
+      case goroutine_state::blocking:
+        return "syscall";
+    }
+    return "???";
+  }
+
+  json channel(const channel_record& c) {
+    const parties& p = of(c.address);
+    json j = {{"id", name_of_object(c.address)},
+              {"kind", c.of_context ? "context" : "channel"},
+              {"capacity", c.capacity},
+              {"length", c.length},
+              {"closed", c.closed},
+              {"made", place(c.made)},
+              {"maker", c.maker},
+              {"sends", c.sends},
+              {"receives", c.receives},
+              {"last_send", fact(c.last_send)},
+              {"last_receive", fact(c.last_receive)},
+              {"left_by_select", fact(c.left)},
+              {"closed_by", fact(c.closer)},
+              {"handles", {{"send", c.senders}, {"receive", c.receivers}}}};
+    j["waiting_senders"] = p.senders.to_json();
+    j["waiting_receivers"] = p.receivers.to_json();
+    j["may_send"] = p.may_send.to_json();
+    j["may_receive"] = p.may_receive.to_json();
+    return j;
+  }
+
+  json object(const object_record& o) {
+    const parties& p = of(o.address);
+    json j = {{"id", name_of_object(o.address)}, {"kind", kind_of(o.reason)}};
+    if (o.host != mapped_index::none) j["on_stack_of"] = s_.goroutines[o.host].id;
+    if (p.example != mapped_index::none) {
+      const evidence e = evidence_of(verdicts_, p.example);
+      if (e.owner_id != 0) {
+        j["holder"] = e.owner != nullptr ? json(e.owner->id) : json("ended");
+        j["held_since"] = place(e.locked);
+      }
+      if (o.reason == wait_reason::wait_group_wait && o.readable) {
+        j["counter"] = explain("{counter}", e, names_);
+        j["last_add"] = explain("{added}", e, names_);
+      }
+    }
+    j["waiting"] = p.waiters.to_json();
+    j["referred_to_by"] = p.points.to_json();
+    return j;
+  }
+
+  static const char* kind_of(wait_reason r) noexcept {
+    switch (r) {
+      case wait_reason::mutex_lock:
+        return "mutex";
+      case wait_reason::rwmutex_rlock:
+      case wait_reason::rwmutex_lock:
+        return "shared_mutex";
+      case wait_reason::wait_group_wait:
+        return "wait_group";
+      case wait_reason::cond_wait:
+        return "condition";
+      default:
+        return "semaphore";
+    }
+  }
+
+  const snapshot& s_;
+  const proofs& verdicts_;
+  const bool only_leaks_;
+  frame_namer names_;
+  std::unordered_map<const void*, parties> parties_;
+};
+
+}  // namespace
+
+void write_json(const leak_look& look, bool only_leaks, text_sink& to) {
+  json_writer(look, only_leaks).write(to);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

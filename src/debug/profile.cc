@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// taut::debug::profile over the table of kinds.
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+
+#include "arch/unwind.h"
+#include "debug/kinds.h"
+#include "taut/debug.h"
+#include "taut/panic.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace debug {
+namespace {
+
+const rt::profile_kind& kind_of(const void* p) noexcept {
+  return *static_cast<const rt::profile_kind*>(p);
+}
+
+class string_sink final : public rt::text_sink {
+ public:
+  void write(std::string_view piece) override { text += piece; }
+  std::string text;
+};
+
+// Keeps the first error and writes nothing after it.
+class descriptor_sink final : public rt::text_sink {
+ public:
+  explicit descriptor_sink(int fd) noexcept : fd_(fd) {}
+  void write(std::string_view piece) override {
+    kept_ += piece;
+    if (kept_.size() > 65536) flush();
+  }
+  int flush() noexcept {
+    for (std::string_view left = kept_; error_ == 0 && !left.empty();) {
+      const ssize_t n = ::write(fd_, left.data(), left.size());
+      if (n > 0) {
+        left.remove_prefix(static_cast<std::size_t>(n));
+      } else if (n < 0 && errno != EINTR) {
+        error_ = errno;
+      }
+    }
+    kept_.clear();
+    return error_;
+  }
+
+ private:
+  int fd_;
+  int error_ = 0;
+  std::string kept_;
+};
+
+}  // namespace
+
+profile::profile(std::string_view name) : kind_(rt::find_profile_kind(name)) {
+  if (kind_ != nullptr) return;
+  std::string text =
+      "taut::debug::profile: there is no profile " + std::string(name) + "; there are";
+  for (const std::string& known : names()) text += ' ' + known;
+  throw panic(text);
+}
+
+std::size_t profile::count() const { return kind_of(kind_).count(); }
+
+std::string_view profile::name() const noexcept { return kind_of(kind_).name; }
+
+result<void> profile::write_to(int fd, int debug) const {
+  rt::refresh_modules();
+  const rt::frame_registers here = rt::current_registers();
+  descriptor_sink to(fd);
+  rt::write_profile(kind_of(kind_), debug, &here, to);
+  if (const int error = to.flush(); error != 0)
+    return std::error_code(error, std::generic_category());
+  return {};
+}
+
+std::string profile::text(int debug) const {
+  rt::refresh_modules();
+  const rt::frame_registers here = rt::current_registers();
+  string_sink to;
+  rt::write_profile(kind_of(kind_), debug, &here, to);
+  return to.text;
+}
+
+std::vector<std::string> profile::names() {
+  std::vector<std::string> all;
+  for (const rt::profile_kind* kind : rt::profile_kinds()) all.emplace_back(kind->name);
+  return all;
+}
+
+}  // namespace debug
+TAUT_END_NAMESPACE

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "debug/request_head.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool same(std::string_view a, std::string_view b) noexcept {
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
+  return text;
+}
+
+bool is_token(std::string_view text) noexcept {
+  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') ||
+           others.find(c) != others.npos;
+  });
+}
+
+// Of the request line; 0: good.
+int check_line(std::string_view line) noexcept {
+  const std::size_t first = line.find(' '), last = line.rfind(' ');
+  if (first == line.npos || first == last) return 400;
+  const std::string_view method = line.substr(0, first), version = line.substr(last + 1);
+  const std::string_view target = line.substr(first + 1, last - first - 1);
+  if (!is_token(method) || target.empty() || target.find(' ') != target.npos) return 400;
+  if (target.size() > most_target) return 414;
+  if (version.size() != 8 || !version.starts_with("HTTP/")) return 400;
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return 505;
+  if (target.front() != '/' ||
+      !std::ranges::all_of(target, [](unsigned char c) { return c > 0x20 && c != 0x7f; }))
+    return 400;
+  // The library knows no others.
+  constexpr std::string_view methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
+                                          "CONNECT", "TRACE", "PATCH", "OPTIONS"};
+  return std::ranges::find(methods, method) == std::end(methods) ? 501 : 0;
+}
+
+}  // namespace
+
+request_head check_head(std::string_view head) {
+  request_head found;
+  auto refuse = [&](int status) {
+    found.status = status;
+    return found;
+  };
+  bool host = false, sized = false, first = true;
+  std::size_t headers = 0;
+  while (!head.empty()) {
+    const std::size_t end = head.find("\r\n");
+    if (end == head.npos) return refuse(400);
+    const std::string_view line = head.substr(0, end);
+    head.remove_prefix(end + 2);
+    if (line.find('\0') != line.npos || line.find('\r') != line.npos ||
+        line.find('\n') != line.npos)
+      return refuse(400);
+    if (first) {
+      first = false;
+      if (const int status = check_line(line); status != 0) return refuse(status);
+      // A 1.1 request must say for which host it is.
+      host = line.ends_with("1.0");
+      found.text.append(line).append("\r\n");
+      continue;
+    }
+    if (line.empty()) break;
+    if (++headers > most_headers) return refuse(431);
+    const std::size_t colon = line.find(':');
+    if (colon == line.npos || !is_token(line.substr(0, colon))) return refuse(400);
+    const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
+    if (std::ranges::any_of(value, [](unsigned char c) { return c < 0x20 && c != '\t'; }))
+      return refuse(400);
+    if (same(name, "range") || same(name, "accept-encoding")) continue;
+    if (same(name, "expect")) {
+      if (!same(value, "100-continue")) return refuse(417);
+      continue;
+    }
+    if (same(name, "transfer-encoding")) return refuse(same(value, "chunked") ? 411 : 501);
+    if (same(name, "host")) {
+      if (!found.host.empty()) return refuse(400);
+      host = true;
+      found.host = value;
+    }
+    if (same(name, "content-length")) {
+      std::size_t length = 0;
+      auto [at, error] = std::from_chars(value.data(), value.data() + value.size(), length);
+      if (value.empty() || at != value.data() + value.size() ||
+          (error != std::errc() && error != std::errc::result_out_of_range))
+        return refuse(400);
+      if (sized && length != found.content_length) return refuse(400);
+      if (error != std::errc() || length > most_body) return refuse(413);
+      if (sized) continue;
+      sized = true;
+      found.content_length = length;
+    }
+    found.text.append(line).append("\r\n");
+  }
+  if (first || !host) return refuse(400);
+  found.text += "\r\n";
+  return found;
+}
+
+std::string status_line(int status) {
+  const char* words = "";
+  switch (status) {
+    case 400:
+      words = "Bad Request";
+      break;
+    case 408:
+      words = "Request Timeout";
+      break;
+    case 411:
+      words = "Length Required";
+      break;
+    case 413:
+      words = "Request Entity Too Large";
+      break;
+    case 414:
+      words = "Request URI Too Long";
+      break;
+    case 417:
+      words = "Expectation Failed";
+      break;
+    case 431:
+      words = "Request Header Fields Too Large";
+      break;
+    case 501:
+      words = "Not Implemented";
+      break;
+    case 505:
+      words = "HTTP Version Not Supported";
+      break;
+    default:
+      words = "Internal Server Error";
+      break;
+  }
+  return std::to_string(status) + ' ' + words;
+}
+
+bool is_local_name(std::string_view host) {
+  if (host.starts_with('[')) {
+    const std::size_t close = host.find(']');
+    if (close == host.npos) return false;
+    in6_addr six;
+    const std::string address(host.substr(1, std::min(close, host.find('%')) - 1));
+    return ::inet_pton(AF_INET6, address.c_str(), &six) == 1;
+  }
+  const std::string name(host.substr(0, host.rfind(':')));
+  in_addr four;
+  return same(name, "localhost") || ::inet_pton(AF_INET, name.c_str(), &four) == 1;
+}
+
+bool equal_in_constant_time(std::string_view given, std::string_view secret) noexcept {
+  unsigned char differs = given.size() == secret.size() ? 0 : 1;
+  const std::string_view other = differs == 0 ? secret : given;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    differs |= static_cast<unsigned char>(given[i] ^ other[i]);
+    asm volatile("" : "+r"(differs));
+  }
+  return differs == 0;
+}
+
+std::string token_of(std::string_view authorization) {
+  const std::size_t blank = authorization.find(' ');
+  if (blank == authorization.npos) return {};
+  const std::string_view scheme = authorization.substr(0, blank);
+  const std::string_view rest = trimmed(authorization.substr(blank + 1));
+  if (same(scheme, "bearer")) return std::string(rest);
+  if (!same(scheme, "basic")) return {};
+  constexpr std::string_view alphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string pair;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (char c : rest) {
+    const std::size_t six = alphabet.find(c);
+    if (six == alphabet.npos) break;
+    bits = bits << 6 | static_cast<std::uint32_t>(six);
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    pair += static_cast<char>(bits >> held & 0xff);
+  }
+  const std::size_t colon = pair.find(':');
+  return colon == pair.npos ? std::string() : pair.substr(colon + 1);
+}
+
+}  // namespace rt
+TAUT_END_NAMESPACE

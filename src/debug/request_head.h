@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The head of an HTTP request before the HTTP library sees it: bounded, checked as Go's server
+// checks it, and without the headers that would make the library do what a debug server need not
+// (ranges, compression, "100 Continue").
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "taut/export.h"
+
+TAUT_BEGIN_NAMESPACE
+namespace rt {
+
+inline constexpr std::size_t most_head = 16384, most_headers = 64, most_target = 4096;
+inline constexpr std::size_t most_body = 65536;
+
+struct request_head {
+  int status = 0;    // 0: good; else what to answer
+  std::string text;  // for the library
+  std::string host;
+  std::size_t content_length = 0;
+};
+
+// `head` ends with its blank line.
+request_head check_head(std::string_view head);
+
+// "400 Bad Request"
+std::string status_line(int status);
+
+// Whether a Host header names this machine: "localhost" or an address, with or without a port. A
+// page of the web that had its name resolved to 127.0.0.1 names itself.
+bool is_local_name(std::string_view host);
+
+// Takes the same time for every text of one length.
+bool equal_in_constant_time(std::string_view given, std::string_view secret) noexcept;
+
+// The secret of an Authorization header: a bearer token, or the password of basic authentication;
+// empty when there is none.
+std::string token_of(std::string_view authorization);
+
+}  // namespace rt
+TAUT_END_NAMESPACE

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Go's own tool reads what a live program serves. Skipped, with a message, only where go is absent.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "unit/debug/http_client.h"
+
+namespace {
+
+std::string output_of(const std::string& command, int* status = nullptr) {
+  std::FILE* from = ::popen((command + " 2>&1").c_str(), "r");
+  std::string text;
+  char some[4096];
+  for (std::size_t n; (n = std::fread(some, 1, sizeof some, from)) > 0;) text.append(some, n);
+  const int ended = ::pclose(from);
+  if (status != nullptr) *status = ended;
+  return text;
+}
+
+// The program of this folder, for as long as this lives.
+class service {
+ public:
+  service() {
+    int in[2], out[2];
+    EXPECT_EQ(::pipe2(in, O_CLOEXEC), 0);
+    EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(in[0], 0);
+      ::dup2(out[1], 1);
+      const std::string path = std::string(TAUT_TEST_BINARY_DIR) + "/programs/debug_serve";
+      ::execl(path.c_str(), path.c_str(), nullptr);
+      ::_exit(127);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    stdin_ = in[1];
+    for (char c; ::read(out[0], &c, 1) == 1 && c != '\n';) address_ += c;
+    ::close(out[0]);
+  }
+  ~service() {
+    ::close(stdin_);
+    int status = 0;
+    ::waitpid(child_, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  const std::string& address() const { return address_; }
+  std::string url(const std::string& page) const {
+    return "http://" + address_ + "/debug/pprof/" + page;
+  }
+
+ private:
+  pid_t child_;
+  int stdin_;
+  std::string address_;
+};
+
+class pprof : public testing::Test {
+ protected:
+  void SetUp() override {
+    int status = 0;
+    output_of("go version", &status);
+    if (status != 0) GTEST_SKIP() << "go is not installed (./dev bench installs it)";
+    folder_ = std::filesystem::temp_directory_path() / ("taut_pprof_" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+    // It keeps a copy of what it fetches.
+    ::setenv("PPROF_TMPDIR", folder_.c_str(), 1);
+  }
+  void TearDown() override {
+    if (!folder_.empty()) std::filesystem::remove_all(folder_);
+  }
+
+  std::string run(const std::string& arguments) {
+    int status = 0;
+    std::string text = output_of("go tool pprof " + arguments, &status);
+    EXPECT_EQ(status, 0) << arguments << "\n" << text;
+    return text;
+  }
+  static void expect(const std::string& text, const std::string& piece) {
+    EXPECT_NE(text.find(piece), std::string::npos) << piece << " is not in\n" << text;
+  }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(pprof, reads_the_proto) {
+  service s;
+  const std::string top = run("-top " + s.url("goroutine"));
+  expect(top, "Type: goroutine\n");
+  expect(top, "Showing nodes accounting for 10, 100% of 10 total");
+  expect(top, "wait_for_work");
+  const std::string traces = run("-traces " + s.url("goroutine"));
+  expect(traces, "tenant:  acme \"one\"");
+  expect(traces, "         5   ");
+  const std::string raw = run("-raw " + s.url("goroutine"));
+  expect(raw, "PeriodType: goroutine count\nPeriod: 1\n");
+  expect(raw, "Samples:\ngoroutine/count\n");
+  expect(raw, "debug_serve.cc:");
+  const std::string peek = run("-peek wait_for_answer " + s.url("goroutine"));
+  // The template's argument is not in the way of the name.
+  expect(peek, "wait_for_answer");
+  const std::string tags = run("-tags " + s.url("goroutine"));
+  expect(tags, "acme");
+}
+
+TEST_F(pprof, reads_the_text) {
+  service s;
+  const std::string file = (folder_ / "text").string();
+  std::ofstream(file) << taut::test::ask(s.address(), "/debug/pprof/goroutine?debug=1").body;
+  const std::string raw = run("-raw -symbolize=none " + file);
+  expect(raw, "Samples:\ngoroutine/count\n");
+  expect(raw, "          5: 1 2 3");
+}
+
+TEST_F(pprof, reads_leaks_and_threads) {
+  service s;
+  const std::string leaks = run("-top " + s.url("goroutineleak"));
+  expect(leaks, "Type: goroutineleak\n");
+  expect(leaks, "of 1 total");
+  expect(run("-top " + s.url("threadcreate")), "Type: threadcreate\n");
+}
+
+TEST_F(pprof, reads_a_delta) {
+  service s;
+  const std::string raw = run("-raw -seconds 1 " + s.url("goroutine"));
+  expect(raw, "goroutine/count");
+  expect(raw, "Duration: 1");
+}
+
+}  // namespace
