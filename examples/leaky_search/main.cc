@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <string>
 
 #include "http_server.h"
@@ -19,8 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* usage =
-    "usage: %s [--addr HOST:PORT] [--leaks]\n\n"
+    "usage: %s [--addr HOST:PORT] [--debug HOST:PORT] [--leaks]\n\n"
     "  --addr   where to listen; port 0 lets the system choose (default: 127.0.0.1:8080)\n"
+    "  --debug  where to serve profiles: /debug/pprof/ (default: nowhere)\n"
     "  --leaks  print the leak report when stopped\n";
 
 void serve_until_signalled(taut::listener& listener) {
@@ -43,14 +45,16 @@ void wait_for_background_work() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string address = "127.0.0.1:8080";
+  std::string address = "127.0.0.1:8080", debug_address;
   bool leaks_at_end = false;
   const option known[] = {{"addr", required_argument, nullptr, 'a'},
+                          {"debug", required_argument, nullptr, 'd'},
                           {"leaks", no_argument, nullptr, 'l'},
                           {"help", no_argument, nullptr, 'h'},
                           {}};
   for (int o; (o = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     if (o == 'a') address = optarg;
+    if (o == 'd') debug_address = optarg;
     if (o == 'l') leaks_at_end = true;
     if (o == 'h' || o == '?') {
       std::fprintf(o == 'h' ? stdout : stderr, usage, argv[0]);
@@ -61,6 +65,18 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s: unexpected argument '%s'; --help lists the options\n", argv[0],
                  argv[optind]);
     return 2;
+  }
+
+  std::optional<taut::debug::server> debug_server;
+  if (!debug_address.empty()) {
+    auto started = taut::debug::server::start(debug_address);
+    if (!started) {
+      std::fprintf(stderr, "%s: --debug %s: %s\n", argv[0], debug_address.c_str(),
+                   started.error().message().c_str());
+      return 1;
+    }
+    std::printf("profiles at http://%s/debug/pprof/\n", started->address().c_str());
+    debug_server = *std::move(started);
   }
 
   taut::result<taut::listener> listener = taut::listen("tcp", address);
