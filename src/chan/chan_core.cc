@@ -165,7 +165,7 @@ void block_forever(wait_reason why, site where) {
     }
     begin_claimable(g, mask);
     if (!interrupted_before_park(g)) park(g, {why, nullptr, where}, nullptr, nullptr);
-    throw_interrupt(g, end_claimable(g));
+    throw_interrupt(end_claimable(g));
   }
 }
 
@@ -192,7 +192,7 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, mask);
-  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
+  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(why);
   if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
 }
 
@@ -212,7 +212,7 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why =
       wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
-  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
+  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(why);
   return g->single.success;
 }
 
@@ -274,7 +274,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
     }
     why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, wait.mask());
   }
-  if (why == interrupt::unwind) throw_interrupt(g, why);
+  if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) return wait.error(why);
   if (!g->single.success) throw panic("send on closed channel");
   return {};
@@ -308,7 +308,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
     }
     why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, wait.mask());
   }
-  if (why == interrupt::unwind) throw_interrupt(g, why);
+  if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) return wait.error(why);
   return g->single.success ? std::error_code() : make_error_code(errc::closed);
 }

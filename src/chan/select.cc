@@ -217,7 +217,7 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
     list = of_case[i];
   }
   give_waiters(list);
-  if (why != 0 && why != interrupt::deadline) throw_interrupt(g, why);
+  if (why != 0 && why != interrupt::deadline) throw_interrupt(why);
   if (winner != nullptr) {
     cases[chosen].received = success;
     if (cases[chosen].sends && !success) throw_send_on_closed();

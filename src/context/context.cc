@@ -103,7 +103,7 @@ std::error_code context::wait(detail::site where) const {
   if (!interrupted_before_park(g)) park(g, {wait_reason::context_done, n, where}, nullptr, nullptr);
   until.leave();
   const std::uint8_t why = end_claimable(g);
-  if (why != interrupt::context) throw_interrupt(g, why);
+  if (why != interrupt::context) throw_interrupt(why);
   return err();
 }
 

@@ -100,8 +100,7 @@ scope::~scope() noexcept(false) {
 void scope::wait(detail::site where) {
   choice_point();
   goroutine* g = current_goroutine();
-  if (const std::uint8_t why = state_->join(interrupts_for(g, 0), g, where))
-    throw_interrupt(g, why);
+  if (const std::uint8_t why = state_->join(interrupts_for(g, 0), g, where)) throw_interrupt(why);
   std::exception_ptr error;
   {
     hold h(state_->guard);
@@ -141,7 +140,7 @@ void scope::enter(detail::site where) TAUT_LOCKS_BY_HAND {
   goroutine* g = current_goroutine();
   const std::uint8_t why =
       state_->wait_in(state_->starters, g, interrupts_for(g, 0), wait_reason::semacquire, where);
-  if (why != 0) throw_interrupt(g, why);
+  if (why != 0) throw_interrupt(why);
 }
 
 bool scope::try_enter() noexcept {

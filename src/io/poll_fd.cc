@@ -264,8 +264,7 @@ std::error_code wait_ready(poll_fd& p, direction d, std::uint32_t seen, io_limit
     return side.sequence.load() == seen && !is_closed(p) && side.deadline.load() == own;
   });
   if (end.why == interrupt::context) return end.context;
-  if (end.why == interrupt::bound || end.why == interrupt::unwind)
-    throw_interrupt(current_goroutine(), end.why);
+  if (end.why == interrupt::bound || end.why == interrupt::unwind) throw_interrupt(end.why);
   return {};
 }
 
@@ -312,7 +311,7 @@ std::error_code fd_turn::take_slow(io_limit limit, site where) {
     }
     if (end.why == interrupt::context) return end.context;
     if (end.why == interrupt::bound || end.why == interrupt::unwind) {
-      throw_interrupt(current_goroutine(), end.why);
+      throw_interrupt(end.why);
     }
   }
 }

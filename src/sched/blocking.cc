@@ -18,14 +18,12 @@ blocking_section::blocking_section() noexcept : worker_(current_worker()) {
   goroutine* g = worker_->current;
   ++g->pins;
   g->set_state(goroutine_state::blocking);
-  worker_->runtime->in_blocking.fetch_add(1);
   worker_->runtime->begin_blocked(worker_);
 }
 
 blocking_section::~blocking_section() {
   if (worker_ == nullptr) return;
   worker_->runtime->end_blocked(worker_);
-  worker_->runtime->in_blocking.fetch_sub(1);
   goroutine* g = worker_->current;
   --g->pins;
   g->set_state(goroutine_state::running);

@@ -103,6 +103,7 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
     w->seen_tick = tick;
     w->seen_since = t;
     w->seen_cpu = cpu_time(w->cpu_clock);
+    w->stalled = false;
     if (w->compensated) {
       w->compensated = false;
       r.end_blocked(w);
@@ -116,6 +117,10 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   const std::int64_t used = cpu_time(w->cpu_clock) - w->seen_cpu;
   const bool blocked = used < limit;
   if (blocked && !sleeps_in_kernel(w->tid)) return;
+  if (!w->stalled) {
+    w->stalled = true;
+    (blocked ? r.stalls_blocked : r.stalls_hogged).fetch_add(1);
+  }
   report_stall(r, w, w->seen_since, t, blocked);
   // A schedule that is to replay must not depend on how fast the machine is.
   if (!blocked && (r.wanted.virtual_time || r.wanted.perturb_seed != 0)) return;

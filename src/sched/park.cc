@@ -216,10 +216,9 @@ void interrupt_wait(goroutine* g, std::uint8_t which) noexcept {
   ready(g);
 }
 
-void throw_interrupt(goroutine* g, std::uint8_t why) {
+void throw_interrupt(std::uint8_t why) {
   if (why == interrupt::bound) throw canceled();
   if (why == interrupt::unwind) throw_goexit();
-  static_cast<void>(g);
 }
 
 void wait_deadline::arm(goroutine* g, std::int64_t deadline) noexcept {

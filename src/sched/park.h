@@ -71,7 +71,7 @@ inline bool take(const waiter& w) noexcept { return !w.claimable || claim(w.g); 
 void interrupt_wait(goroutine* g, std::uint8_t which) noexcept;
 // Throws what interrupt `why` means for a form without a result: canceled, or a test's unwinding.
 // Does nothing while an exception is in flight.
-void throw_interrupt(goroutine* g, std::uint8_t why);
+void throw_interrupt(std::uint8_t why);
 
 // A deadline for the calling goroutine's next claimable wait. Lives on its stack.
 class wait_deadline {

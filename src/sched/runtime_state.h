@@ -46,7 +46,8 @@ struct runtime_state {
   std::atomic<int> able{0};          // workers that are not blocked and not spare
   std::atomic<int> idle_count{0};
   std::atomic<int> spinning{0};
-  std::atomic<int> in_blocking{0};  // goroutines inside blocking()
+  // Stalls since the process began, by kind. Written by the watching thread.
+  std::atomic<std::uint64_t> stalls_blocked{0}, stalls_hogged{0};
   std::atomic<worker*> sentry{nullptr};
   std::atomic<std::int64_t> sentry_deadline{0};  // when the sentry will look at the timers; 0:
                                                  // nobody sleeps on them

@@ -3,14 +3,11 @@
 // may be cancelled from anywhere.
 //
 //   struct retry { timer t; ... };
-//   t.fire = [](timer& t, std::int64_t now) { ready(...); return no_deadline; };   // or the next
-//                                                                                  // deadline: a
-//                                                                                  // ticker
-//                                                               // runs under the heap's lock:
-//                                                               // short, never parks, never calls
-//                                                               // users
-//   arm(t, deadline);  ...  disarm(t);                          // after disarm() returned, fire is
-//                                                               // not running and will not run
+//   // Runs under the heap's lock: short, never parks, never calls users. Returns the next deadline
+//   // (a ticker) or none.
+//   t.fire = [](timer& t, std::int64_t now) { ready(...); return no_deadline; };
+//   arm(t, deadline);
+//   disarm(t);  // after it returned, fire is not running and will not run
 //
 // A timer whose callback needs locks that come before the heap's, or starts goroutines, sets
 // `unlocked`: its fire() runs with nothing held, on a worker's own stack or in the watching thread.

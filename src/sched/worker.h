@@ -78,7 +78,7 @@ struct alignas(128) worker {
   std::atomic<bool> should_yield{false};  // its goroutine hogs it: give it up at the next choice
                                           // point
   std::atomic<std::uint64_t> created{0}, ended{0};  // goroutines
-  std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
+  std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0};
   std::atomic<goroutine*> shown{nullptr};  // `current`, for the watching thread and dumps
 
   // --- Shared.
@@ -109,6 +109,7 @@ struct alignas(128) worker {
   std::uint32_t seen_tick = 0;
   std::int64_t seen_since = 0, seen_cpu = 0, last_report = 0;
   bool compensated = false;
+  bool stalled = false;  // counted, and not dispatched since
 
   // Puts a goroutine that may run here into the run-next slot; what was there goes to a queue.
   // Owner only.

@@ -51,7 +51,7 @@ condition::~condition() {
 void condition::wait(mutex& m, detail::site where) {
   choice_point();
   goroutine* g = current_goroutine();
-  throw_unless_woken(g, wait_once(this, waiting_, m.record_, g, {.bound = true}, where));
+  throw_unless_woken(wait_once(this, waiting_, m.record_, g, {.bound = true}, where));
 }
 
 result<void> condition::wait_until(mutex& m, detail::context_node* context, bool has_context,

@@ -74,7 +74,7 @@ TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
     const std::uint8_t why = wait.sleep(info, !first_time, [&](sema_queue& q) {
       if (q.empty()) m.state.fetch_and(~(waiting | starving), std::memory_order_relaxed);  // MO-4
     });
-    throw_unless_woken(g, why);
+    throw_unless_woken(why);
     hungry = now() - since > starving_after;
     if (g->single.success) {
       if (!hungry) m.state.fetch_and(~std::uint32_t{starving}, std::memory_order_relaxed);  // MO-4

@@ -45,7 +45,7 @@ bool once::begin(detail::site where) {
   if (s == finished) {
     wait.skip(info);
   } else {
-    throw_unless_woken(g, wait.sleep(info));
+    throw_unless_woken(wait.sleep(info));
   }
   return false;
 }

@@ -208,7 +208,7 @@ std::error_code interrupt_error(goroutine* g, std::uint8_t why, detail::context_
     case interrupt::deadline:
       return errc::deadline_exceeded;
     case interrupt::unwind:
-      throw_interrupt(g, why);
+      throw_interrupt(why);
       break;
     default:
       break;

@@ -179,8 +179,8 @@ class sema_wait {
 };
 
 // For forms without a result: throws what the interrupt means. Nothing for 0.
-inline void throw_unless_woken(goroutine* g, std::uint8_t why) {
-  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(g, why);
+inline void throw_unless_woken(std::uint8_t why) {
+  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(why);
 }
 // For forms with a result: the error that the interrupt means, empty for 0. Throws a test's
 // unwinding.

@@ -86,8 +86,8 @@ void semaphore::acquire(std::uint64_t n, detail::site where) {
   if (TAUT_LIKELY(try_take(state_, n))) return;
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::semacquire, this, where};
-  throw_unless_woken(g, n > units_ ? wait_for_ever(&units_, g, info, {.bound = true})
-                                   : wait_for(state_, n, g, info, {.bound = true}));
+  throw_unless_woken(n > units_ ? wait_for_ever(&units_, g, info, {.bound = true})
+                                : wait_for(state_, n, g, info, {.bound = true}));
 }
 
 result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* context,

@@ -91,7 +91,7 @@ void shared_mutex::lock_shared(detail::site where) {
                  if (!take_permit()) readers_.fetch_sub(1);
                })) {
       if (admitted) unlock_shared();
-      throw_interrupt(g, why);
+      throw_interrupt(why);
     }
   }
   remember(reader_hints_, remembered);

@@ -16,15 +16,13 @@ void sleep_until(time_point when, detail::site where) {
   choice_point();
   const std::int64_t deadline = to_ns(when);
   if (deadline <= rt::now()) return;
-  if (const std::uint8_t why = rt::sleep_until(deadline, where))
-    throw_interrupt(current_goroutine(), why);
+  if (const std::uint8_t why = rt::sleep_until(deadline, where)) throw_interrupt(why);
 }
 
 void sleep_for(std::chrono::nanoseconds d, detail::site where) {
   choice_point();
   if (d.count() <= 0) return;
-  if (const std::uint8_t why = rt::sleep_until(deadline_after(d), where))
-    throw_interrupt(current_goroutine(), why);
+  if (const std::uint8_t why = rt::sleep_until(deadline_after(d), where)) throw_interrupt(why);
 }
 
 result<void> sleep_for(const context& ctx, std::chrono::nanoseconds d, detail::site where) {
@@ -46,7 +44,7 @@ result<void> sleep_for(const context& ctx, std::chrono::nanoseconds d, detail::s
   const std::uint8_t why = end_claimable(g);
   if (why == interrupt::deadline) return {};
   if (why == interrupt::context) return until.error();
-  throw_interrupt(g, why);
+  throw_interrupt(why);
   return {};
 }
 
