@@ -147,8 +147,8 @@ struct ending {
   bool detached = false;
 };
 
-// Ends n and its descendants; does nothing when it has ended.
-void end_context(canceler_node* n, ending why) noexcept;
+// Ends root and its descendants; does nothing when it has ended.
+void end_context(canceler_node* root, ending why) noexcept;
 
 // A new canceler below `parent`, linked or, when the parent has ended, ended. Throws
 // std::bad_alloc.

@@ -98,7 +98,7 @@ struct runtime_state {
   std::uint64_t dispatches() const noexcept;
   std::int64_t earliest_timer() const noexcept;
   std::size_t foreground_timers() const noexcept;
-  int run_timers(std::int64_t now) noexcept;
+  int run_timers(std::int64_t t) noexcept;
   // A worker stopped being able to work (blocked), or is again. See monitor.cc.
   void begin_blocked(worker* w) noexcept;
   void end_blocked(worker* w) noexcept;

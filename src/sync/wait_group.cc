@@ -88,7 +88,7 @@ void wait_group::wait(detail::site where) {
   if (counter(state_.load()) == 0) return;
   goroutine* g = current_goroutine();
   throw_unless_woken(
-      g, wait_zero(state_, g, {wait_reason::wait_group_wait, this, where}, {.bound = true}));
+      wait_zero(state_, g, {wait_reason::wait_group_wait, this, where}, {.bound = true}));
 }
 
 result<void> wait_group::wait_until(detail::context_node* context, detail::site where) {
