@@ -15,8 +15,10 @@ namespace {
 const std::vector<std::string> verbs{"dump", "goroutines", "top", "diff", "leaks", "help"};
 
 constexpr const char* sources_help =
-    "A SOURCE is the URL of a service (host:port, or all of it up to /debug/pprof/), a file with a\n"
-    "dump (debug=0, 1, 2 or 3, a crash, SIGQUIT, also inside a log, also gzip), - for standard input,\n"
+    "A SOURCE is the URL of a service (host:port, or all of it up to /debug/pprof/), a file with "
+    "a\n"
+    "dump (debug=0, 1, 2 or 3, a crash, SIGQUIT, also inside a log, also gzip), - for standard "
+    "input,\n"
     "or the number of a process.\n";
 
 const char* example_of(std::string_view verb) {
@@ -72,9 +74,8 @@ class parser {
         ->type_name("ORDER")
         ->check(CLI::IsMember({"count", "growth"}));
     auto& diff = verb("diff", "Growth per blocked place between two dumps, with a verdict.");
-    diff.add_option("SOURCE", line_.given.sources, "before and after; or one URL and --after")
-        ->required()
-        ->expected(1, 2);
+    diff.add_option("SOURCE", line_.given.sources, "before and after; or one URL and --after");
+    choices(diff);
     diff.add_option("--after", texts_.after, "read the one URL again after this time")
         ->type_name("TIME");
     diff.add_option("--wobble", texts_.wobble, "growth that is normal")
@@ -132,17 +133,21 @@ class parser {
   }
 
   void one_source(CLI::App& v) {
-    v.add_option("SOURCE", line_.given.sources, "URL, file, - or process")->required()->expected(1);
+    v.add_option("SOURCE", line_.given.sources, "URL, file, - or process");
   }
 
-  void filters(CLI::App& v) {
+  void choices(CLI::App& v) {
     v.add_option("--state", line_.given.only.state, "only states that contain this")
         ->type_name("TEXT");
-    v.add_option("--min-wait", texts_.min_wait, "only those that have waited so long")
-        ->type_name("TIME");
     v.add_option("--match", line_.given.only.match,
                  "only those with this in a function, a file or a label")
         ->type_name("TEXT");
+  }
+
+  void filters(CLI::App& v) {
+    choices(v);
+    v.add_option("--min-wait", texts_.min_wait, "only those that have waited so long")
+        ->type_name("TIME");
     v.add_option("--sort", texts_.sort, "count, wait, state or place")
         ->type_name("ORDER")
         ->check(CLI::IsMember({"count", "wait", "state", "place"}));
@@ -184,11 +189,8 @@ class parser {
       std::string word = v.remaining().empty() ? what : v.remaining().front();
       word = word.substr(0, word.find('='));
       const std::string near = word.starts_with("-") ? nearest(word, options) : std::string();
-      what = word.starts_with("-") ? "there is no option '" + printable(word) + "'"
-                                   : "there is one source too many, '" + printable(word) + "'";
+      what = "there is no option '" + printable(word) + "'";
       if (!near.empty()) what += "; did you mean '" + near + "'?";
-    } else if (dynamic_cast<const CLI::RequiredError*>(&e) != nullptr) {
-      what = "a SOURCE is missing";
     }
     while (!what.empty() && (what.back() == '\n' || what.back() == '.')) what.pop_back();
     for (char& c : what) {
@@ -199,6 +201,12 @@ class parser {
 
   void finish(const CLI::App& v) {
     arguments& a = line_.given;
+    const std::size_t most = a.verb == "diff" ? 2 : 1;
+    if (a.sources.empty())
+      throw user_error("a SOURCE is missing (taut help " + a.verb + " tells more)");
+    if (a.sources.size() > most)
+      throw user_error("there is one source too many, '" + printable(a.sources[most]) +
+                       "' (taut help " + a.verb + " tells more)");
     if (!texts_.min_wait.empty()) a.only.min_wait = duration("--min-wait", texts_.min_wait);
     if (!texts_.suspicion.empty()) a.suspicion.min_wait = duration("--min-wait", texts_.suspicion);
     if (!texts_.timeout.empty()) {
@@ -259,7 +267,8 @@ class parser {
       if (o->get_positional()) continue;
       std::string left = "  " + o->get_name();
       for (std::size_t at; (at = left.find(',')) != left.npos;) left.replace(at, 1, " | ");
-      if (o->get_items_expected_max() != 0) left += " " + o->get_type_name();
+      const std::string type = o->get_type_name();  // and what may be given, after a colon
+      if (o->get_items_expected_max() != 0) left += " " + type.substr(0, type.find(':'));
       left.resize(std::max<std::size_t>(left.size() + 2, 24), ' ');
       text += left + o->get_description();
       if (!o->get_default_str().empty()) text += " (" + o->get_default_str() + ")";

@@ -33,8 +33,13 @@ std::string percent_text(std::uint64_t before, std::uint64_t after) {
   return text;
 }
 
-void add(std::map<std::string, place_change>& to, const dump& d, bool later) {
+// How many were counted.
+std::uint64_t add(std::map<std::string, place_change>& to, const dump& d, bool later,
+                  const filter& only) {
+  std::uint64_t total = 0;
   for (const goroutine& g : d.goroutines) {
+    if (!passes(only, d, g)) continue;
+    total += g.count;
     const frame* at = blocked_at(d.stacks[g.stack]);
     place_change& p = to[at == nullptr ? std::string() : key_of(*at)];
     if (at != nullptr && p.blocked.function.empty() && p.blocked.file.empty()) p.blocked = *at;
@@ -43,6 +48,7 @@ void add(std::map<std::string, place_change>& to, const dump& d, bool later) {
       p.state = g.state;
     (later ? p.after : p.before) += g.count;
   }
+  return total;
 }
 
 }  // namespace
@@ -52,13 +58,12 @@ bool has_grown(std::uint64_t before, std::uint64_t after, const diff_limits& lim
   return static_cast<double>(after - before) > static_cast<double>(before) * limits.wobble;
 }
 
-dump_diff compare(const dump& before, const dump& after, const diff_limits& limits) {
+dump_diff compare(const dump& before, const dump& after, const diff_limits& limits,
+                  const filter& only) {
   std::map<std::string, place_change> places;
-  add(places, before, false);
-  add(places, after, true);
   dump_diff diff;
-  diff.before = before.total();
-  diff.after = after.total();
+  diff.before = add(places, before, false, only);
+  diff.after = add(places, after, true, only);
   for (auto& [key, p] : places) {
     p.grown = has_grown(p.before, p.after, limits);
     if (p.grown) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/groups.h"
 #include "cli/model.h"
 #include "cli/terminal.h"
 
@@ -38,7 +39,8 @@ struct dump_diff {
 };
 
 bool has_grown(std::uint64_t before, std::uint64_t after, const diff_limits& limits);
-dump_diff compare(const dump& before, const dump& after, const diff_limits& limits);
+dump_diff compare(const dump& before, const dump& after, const diff_limits& limits,
+                  const filter& only = {});
 
 std::string diff_text(const dump_diff& diff, const diff_limits& limits, const look& how);
 std::string diff_json(const dump_diff& diff, const diff_limits& limits, const std::string& before,

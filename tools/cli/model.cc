@@ -137,6 +137,8 @@ bool is_library(const frame& f) {
   std::string_view name = f.function;
   if (name.empty()) return false;
   if (is_taut(name) || name == "panic") return true;
+  // What the compiler wraps around a go statement's call.
+  if (name.find(".gowrap") != name.npos) return true;
   // In a C++ name the first dot, if any, is no package's end.
   if (name.find("::") != name.npos) return begins(name, "std::") || begins(name, "__gnu_cxx::");
   name = name.substr(0, name.find_first_of("/."));
@@ -154,7 +156,7 @@ const frame* blocked_at(const stack& s) {
 }
 
 std::string place_text(const frame& f) {
-  if (f.file.empty()) return f.function.empty() ? "?" : f.function;
+  if (f.file.empty()) return f.function.empty() ? "unknown" : f.function;
   return f.line == 0 ? f.file : f.file + ":" + std::to_string(f.line);
 }
 

@@ -33,14 +33,20 @@ int diff_verb(const arguments& a) {
   } else {
     const auto second = open_source(a.sources.back(), a.reading);
     second_name = second->name();
-    // Alike, where there is a choice.
-    const auto detail_for = [](const source& other) {
-      return other.live() ? detail::cheap : detail::full;
+    // A service can answer in the form that the other one has.
+    const auto like = [](const dump& other) {
+      return other.format == dump_format::text || other.format == dump_format::json ? detail::full
+                                                                                    : detail::cheap;
     };
-    before = first->read(detail_for(*second));
-    after = second->read(detail_for(*first));
+    if (first->live() && !second->live()) {
+      after = second->read(detail::full);
+      before = first->read(like(after));
+    } else {
+      before = first->read(first->live() ? detail::cheap : detail::full);
+      after = second->read(like(before));
+    }
   }
-  const dump_diff diff = compare(before, after, a.growth);
+  const dump_diff diff = compare(before, after, a.growth, a.only);
   print(a.how.json ? diff_json(diff, a.growth, first->name(), second_name)
                    : diff_text(diff, a.growth, a.how));
   return diff.grown == 0 ? nothing_found : found;

@@ -63,10 +63,17 @@ class dump_writer {
         out +=
             "    ... " + grouped(s.elided) + (s.elided == 1 ? " frame" : " frames") + " left out\n";
     };
-    for (std::size_t i = 0; i < s.frames.size(); ++i) {
+    for (std::size_t i = 0; i < s.frames.size();) {
       elided(i);
-      out += line(s.frames[i], column, &s.frames[i] == g.blocked);
+      // Recursion is shown once.
+      std::size_t same = 1;
+      while (i + same < s.frames.size() && (s.elided == 0 || i + same != s.elided_at) &&
+             equal(s.frames[i], s.frames[i + same]))
+        ++same;
+      out += line(s.frames[i], column, &s.frames[i] == g.blocked, same);
+      i += same;
     }
+    if (s.frames.empty() && !s.unavailable) out += "    no stack\n";
     elided(s.frames.size());
     if (s.unavailable) out += "    running on another thread; its stack was not to be had\n";
     if (!s.created.function.empty() || !s.created.file.empty())
@@ -88,13 +95,19 @@ class dump_writer {
     return how_.width == 0 ? text : shorten(text, how_.width - std::min(used, how_.width));
   }
 
-  std::string line(const frame& f, std::size_t column, bool blocked) const {
+  static bool equal(const frame& a, const frame& b) {
+    return a.line == b.line && a.function == b.function && a.file == b.file;
+  }
+
+  std::string line(const frame& f, std::size_t column, bool blocked, std::size_t times) const {
     std::string function = f.function.empty() ? "?" : printable(f.function);
     const std::size_t wide = columns_of(function);
     if (how_.width != 0 && wide > column) function = shorten(function, column);
     const std::size_t now = columns_of(function);
     std::string text = "    " + function + std::string(now < column ? column - now : 0, ' ') + "  ";
-    text += fitted(printable(place_text(f)), columns_of(text));
+    std::string place = printable(place_text(f));
+    if (times > 1) place += ", " + grouped(times) + " times";
+    text += fitted(place, columns_of(text));
     return (blocked ? text : how_.colours.faint(text)) + "\n";
   }
 
@@ -223,8 +236,8 @@ int goroutines_verb(const arguments& a) {
   for (const goroutine_group& g : groups) {
     const frame& created = g.where->created;
     t.add({grouped(g.count), g.state_text(), g.longest < 0 ? "-" : duration_text(g.longest),
-           g.blocked == nullptr ? "?" : printable(short_place_text(*g.blocked)),
-           g.blocked == nullptr ? "?" : printable(g.blocked->function),
+           g.blocked == nullptr ? "no stack" : printable(short_place_text(*g.blocked)),
+           g.blocked == nullptr ? "" : printable(g.blocked->function),
            created.file.empty() ? "-" : printable(short_place_text(created))});
   }
   if (t.rows() != 0) print(t.text(a.how.width, a.how.colours) + "\n");
