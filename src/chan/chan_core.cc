@@ -69,6 +69,10 @@ std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* elemen
   return end_claimable(g);
 }
 
+left_for left_because(std::error_code ended) noexcept {
+  return ended == errc::deadline_exceeded ? left_for::timeout : left_for::context;
+}
+
 // A wait that ends by an explicit context or a deadline too.
 class limited_wait {
  public:
@@ -155,6 +159,14 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
   return is_closed(c) ? outcome::closed : outcome::would_block;
 }
 
+void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
+  chan_leaving& l = sends ? c.sender_left : c.receiver_left;
+  l.by.set(id_of(g), where);
+  l.why.store(why, std::memory_order_relaxed);                                   // MO-2
+  l.after.store((sends ? c.sends : c.receives).load(std::memory_order_relaxed),  // MO-2
+                std::memory_order_relaxed);                                      // MO-2
+}
+
 void block_forever(wait_reason why, site where) {
   goroutine* g = current_goroutine();
   for (;;) {
@@ -188,11 +200,16 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   }
   c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed),
                            std::memory_order_relaxed);  // MO-2
+  c->previous_send_line.store(c->last_send.line.load(std::memory_order_relaxed),
+                              std::memory_order_relaxed);  // MO-2
   c->last_send.set(id_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, mask);
-  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(why);
+  if (TAUT_UNLIKELY(why != 0)) {
+    record_leaving(*c, true, g, where, left_for::context);
+    throw_interrupt(why);
+  }
   if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
 }
 
@@ -212,7 +229,10 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why =
       wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
-  if (TAUT_UNLIKELY(why != 0)) throw_interrupt(why);
+  if (TAUT_UNLIKELY(why != 0)) {
+    record_leaving(*c, false, g, where, left_for::context);
+    throw_interrupt(why);
+  }
   return g->single.success;
 }
 
@@ -242,10 +262,13 @@ std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept 
 std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
                                 site where) TAUT_LOCKS_BY_HAND {
   choice_point();
-  if (limit.context != nullptr) {
-    if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;
-  }
   goroutine* g = current_goroutine();
+  if (limit.context != nullptr) {
+    if (std::error_code ended = the_context_waits.load()->error(limit.context)) {
+      if (c != nullptr) record_leaving(*c, true, g, where, left_because(ended));
+      return ended;
+    }
+  }
   if (c != nullptr) {
     c->guard.acquire();
     const outcome o = offer(*c, element, g, where);
@@ -275,7 +298,11 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
     why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
-  if (why != 0) return wait.error(why);
+  if (why != 0) {
+    const std::error_code ended = wait.error(why);
+    if (c != nullptr) record_leaving(*c, true, g, where, left_because(ended));
+    return ended;
+  }
   if (!g->single.success) throw panic("send on closed channel");
   return {};
 }
@@ -283,10 +310,13 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
 std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
                                 site where) TAUT_LOCKS_BY_HAND {
   choice_point();
-  if (limit.context != nullptr) {
-    if (std::error_code ended = the_context_waits.load()->error(limit.context)) return ended;
-  }
   goroutine* g = current_goroutine();
+  if (limit.context != nullptr) {
+    if (std::error_code ended = the_context_waits.load()->error(limit.context)) {
+      if (c != nullptr) record_leaving(*c, false, g, where, left_because(ended));
+      return ended;
+    }
+  }
   if (c != nullptr) {
     if (std::error_code e = chan_try_recv(c, element, where); e != errc::would_block) return e;
   }
@@ -309,7 +339,11 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
     why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
-  if (why != 0) return wait.error(why);
+  if (why != 0) {
+    const std::error_code ended = wait.error(why);
+    if (c != nullptr) record_leaving(*c, false, g, where, left_because(ended));
+    return ended;
+  }
   return g->single.success ? std::error_code() : make_error_code(errc::closed);
 }
 

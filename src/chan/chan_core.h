@@ -96,8 +96,15 @@ struct chan_fact {
   }
 };
 
-// Why a select left this channel without using it.
+// Why a wait for this channel was given up.
 enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
+
+// The last receiver, or sender, that gave up: evidence for who still waits on the other side.
+struct chan_leaving {
+  chan_fact by;
+  std::atomic<left_for> why{left_for::nothing};
+  std::atomic<std::uint64_t> after{0};  // so many receives, or sends
+};
 
 }  // namespace rt
 
@@ -111,7 +118,7 @@ struct chan_core {
   std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
   void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
                                                          // dies
-  void* feeder = nullptr;
+  void* feeder = nullptr;                                // a timer, or the context that closes it
   bool of_context = false;  // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
   std::uint32_t element_size = 0;
@@ -127,9 +134,10 @@ struct chan_core {
   // --- Evidence.
   std::atomic<std::uint64_t> sends{0}, receives{0};
   std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
-  rt::chan_fact last_send, last_receive, left, closer;
-  rt::left_for left_why = rt::left_for::nothing;
-  std::atomic<std::uintptr_t> dropped_at{0};  // return address of the last handle's end
+  rt::chan_fact last_send, last_receive, closer;
+  rt::chan_leaving receiver_left, sender_left;
+  std::atomic<std::uint32_t> previous_send_line{0};  // as previous_sender
+  std::atomic<std::uintptr_t> dropped_at{0};         // return address of the last handle's end
   std::atomic<std::uint64_t> dropped_by{0};
   site made;
   std::uint64_t maker = 0;
@@ -173,6 +181,9 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
     std::memcpy(to, from, c.element_size);
   }
 }
+
+// Notes that g gave up to send to c, or to receive from it.
+void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 
 // Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be
 // called under locks that come before the channel's.

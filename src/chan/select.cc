@@ -119,16 +119,27 @@ class locked_channels {
   lock_list list_;
 };
 
-// Why the other channels of a select were left: evidence for the senders and receivers that still
-// wait there.
-void record_leaving(select_case& s, goroutine* g, site where, left_for why) noexcept {
-  s.channel->left.set(g->id.load(), where);
-  s.channel->left_why = why;
+left_for reason_of(std::uint8_t interrupt_bit) noexcept {
+  return interrupt_bit == interrupt::deadline ? left_for::timeout : left_for::context;
 }
 
-left_for reason_of(std::uint8_t interrupt_bit) noexcept {
-  if (interrupt_bit == 0) return left_for::other_case;
-  return interrupt_bit == interrupt::deadline ? left_for::timeout : left_for::context;
+// What it means for the other channels that this one was chosen.
+left_for reason_of(const chan_core& chosen) noexcept {
+  if (chosen.timer_channel) return left_for::timeout;
+  if (!chosen.of_context) return left_for::other_case;
+  // A deadline ends a context from nowhere.
+  return chosen.closer.goroutine.load() == 0 ? left_for::timeout : left_for::context;
+}
+
+// A case ran without a wait. Only an end is worth a record: traffic must stay fast.
+void record_ending(const select_case* cases, const index_array& order, std::size_t used,
+                   std::size_t ran, goroutine* g, site where) noexcept {
+  const chan_core& chosen = *cases[ran].channel;
+  if (!chosen.timer_channel && !chosen.closed.load()) return;
+  for (std::size_t i = 0; i < used; ++i) {
+    if (order[i] != ran && cases[order[i]].channel != &chosen)
+      record_leaving(*cases[order[i]].channel, cases[order[i]].sends, g, where, reason_of(chosen));
+  }
 }
 
 // The blocking part. Returns the chosen case, or select_timed_out.
@@ -196,13 +207,15 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   limit.disarm();
   const std::uint8_t why = g->ended_by;
   waiter* winner = why == 0 ? g->woken_by : nullptr;
+  const left_for left_because =
+      winner != nullptr ? reason_of(*cases[winner->index].channel) : reason_of(why);
   for (std::size_t i = 0; i < used; ++i) {
     waiter& mine = *of_case[i];
     if (&mine == winner) continue;
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    record_leaving(s, g, where, reason_of(why));
+    record_leaving(*s.channel, s.sends, g, where, left_because);
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;
@@ -260,10 +273,15 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     if (looks_unready(s)) continue;
     s.channel->guard.acquire();
     const outcome o = attempt(s, g, where);
-    if (o == outcome::done) return order[i];
+    if (o == outcome::done) {
+      if (TAUT_UNLIKELY(s.channel->timer_channel))
+        record_ending(cases, order, used, order[i], g, where);
+      return order[i];
+    }
     s.channel->guard.release();
     if (o == outcome::would_block) continue;
     if (s.sends) throw_send_on_closed();
+    record_ending(cases, order, used, order[i], g, where);
     return order[i];
   }
   if (mode == select_mode::poll) {

@@ -42,6 +42,7 @@ recv_chan<unit> context::done() const {
   }
   detail::chan_core* made =
       detail::chan_make(detail::elem_ops_of<unit>, 0, detail::send_right, false, n->made);
+  made->feeder = n;
   detail::chan_core* unused = nullptr;
   recv_chan<unit> mine;
   {
@@ -89,7 +90,7 @@ std::error_code context::wait(detail::site where) const {
   choice_point();
   canceler_node* n = ender_of(node());
   if (n == nullptr) {
-    block_forever(wait_reason::chan_receive_nil, where);
+    block_forever(wait_reason::context_never, where);
     return {};
   }
   goroutine* g = current_goroutine();

@@ -24,7 +24,8 @@ TAUT_BEGIN_NAMESPACE
 using namespace rt;
 
 struct scope::state {
-  explicit state(detail::site where) : made(where) {}
+  state(const scope* s, detail::site where) : of(s), made(where) {}
+  const scope* const of;
   const detail::site made;
   lock guard{rank::sema};
   std::size_t active TAUT_GUARDED_BY(guard) = 0;
@@ -51,7 +52,7 @@ struct scope::state {
       return end_claimable(g);
     }
     guard.announce_release();
-    park(g, {why, this, where}, release_lock, &guard);
+    park(g, {why, of, where}, release_lock, &guard);
     if (mask == 0) return 0;
     if (g->ended_by != 0) {
       hold h(guard);
@@ -68,7 +69,7 @@ struct scope::state {
       guard.release();
       return 0;
     }
-    return wait_in(joiners, g, mask, wait_reason::wait_group_wait, where);
+    return wait_in(joiners, g, mask, wait_reason::scope_join, where);
   }
 };
 
@@ -79,7 +80,7 @@ scope::scope(const context& parent, detail::site where)
   auto made = with_cancel(parent, where);
   context_ = std::move(made.ctx);
   cancel_ = std::move(made.cancel);
-  state_ = new state(where);
+  state_ = new state(this, where);
 }
 
 scope::~scope() noexcept(false) {
@@ -139,7 +140,7 @@ void scope::enter(detail::site where) TAUT_LOCKS_BY_HAND {
   }
   goroutine* g = current_goroutine();
   const std::uint8_t why =
-      state_->wait_in(state_->starters, g, interrupts_for(g, 0), wait_reason::semacquire, where);
+      state_->wait_in(state_->starters, g, interrupts_for(g, 0), wait_reason::scope_enter, where);
   if (why != 0) throw_interrupt(why);
 }
 

@@ -50,7 +50,7 @@ struct parties {
 class json_writer {
  public:
   json_writer(const leak_look& look, bool only_leaks)
-      : s_(look.now), verdicts_(look.verdicts), only_leaks_(only_leaks) {
+      : s_(look.now), verdicts_(look.verdicts), graph_(look.verdicts), only_leaks_(only_leaks) {
     for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
       if (s_.goroutines[i].waits()) add_waits(i);
     }
@@ -138,6 +138,11 @@ class json_writer {
     return {{"file", names_.file(where.file)}, {"line", where.line}};
   }
 
+  static json place(const code_place& p) {
+    if (p.file.empty()) return nullptr;
+    return {{"file", p.file}, {"line", p.line}};
+  }
+
   json fact(const fact_record& f) {
     if (f.goroutine == 0) return nullptr;
     return {{"goroutine", f.goroutine}, {"at", place(f.where)}};
@@ -173,16 +178,16 @@ class json_writer {
     }
     if (g.is_thread) j["thread"] = true;
     if (g.pinned) j["locked_to_thread"] = true;
-    if (g.bound) j["bound_to_context"] = true;
+    if (g.bound_to != nullptr) j["bound_to_context"] = true;
     if (g.mine) j["asked"] = true;
     j["verdict"] = to_text(verdict_of(i));
     if (verdict_of(i) != verdict::alive) {
-      const evidence e = evidence_of(verdicts_, i);
-      const cause& why = cause_of(e);
+      const evidence e = evidence_of(verdicts_, graph_, i, names_);
+      const diagnosis why = diagnose(e, names_);
       j["cause"] = why.code;
-      j["explanation"] = explain(why.explanation, e, names_);
+      j["explanation"] = explain(why.row->explanation, e, names_);
       j["fix"] = why.fix;
-      j["culprit"] = place(why.culprit(e));
+      j["culprit"] = place(place_of(why.row->culprit, e, names_));
     }
     json& frames = j["frames"] = json::array();
     for (std::uint32_t f = 0; f < g.frames; ++f) {
@@ -239,7 +244,7 @@ class json_writer {
               {"receives", c.receives},
               {"last_send", fact(c.last_send)},
               {"last_receive", fact(c.last_receive)},
-              {"left_by_select", fact(c.left)},
+              {"left_by_select", fact(c.receiver_left.by)},
               {"closed_by", fact(c.closer)},
               {"handles", {{"send", c.senders}, {"receive", c.receivers}}}};
     j["waiting_senders"] = p.senders.to_json();
@@ -254,10 +259,10 @@ class json_writer {
     json j = {{"id", name_of_object(o.address)}, {"kind", kind_of(o.reason)}};
     if (o.host != mapped_index::none) j["on_stack_of"] = s_.goroutines[o.host].id;
     if (p.example != mapped_index::none) {
-      const evidence e = evidence_of(verdicts_, p.example);
+      const evidence e = evidence_of(verdicts_, graph_, p.example, names_);
       if (e.owner_id != 0) {
         j["holder"] = e.owner != nullptr ? json(e.owner->id) : json("ended");
-        j["held_since"] = place(e.locked);
+        j["held_since"] = place(place_of("locked", e, names_));
       }
       if (o.reason == wait_reason::wait_group_wait && o.readable) {
         j["counter"] = explain("{counter}", e, names_);
@@ -278,6 +283,9 @@ class json_writer {
         return "shared_mutex";
       case wait_reason::wait_group_wait:
         return "wait_group";
+      case wait_reason::scope_join:
+      case wait_reason::scope_enter:
+        return "scope";
       case wait_reason::cond_wait:
         return "condition";
       default:
@@ -287,6 +295,7 @@ class json_writer {
 
   const snapshot& s_;
   const proofs& verdicts_;
+  const wait_graph graph_;
   const bool only_leaks_;
   frame_namer names_;
   std::unordered_map<const void*, parties> parties_;

@@ -33,9 +33,15 @@ bool is_ours(std::string_view file) noexcept {
 const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
   auto [found, fresh] = frames_.try_emplace(return_address);
   if (!fresh) return found->second;
-  for (const symbol_frame& from : symbolize(return_address)) {
+  const std::vector<symbol_frame> symbols = symbolize(return_address);
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    const symbol_frame& from = symbols[i];
     named_frame f;
     f.function = short_function(from.function);
+    if (from.inlined && f.function == "operator()") {
+      std::string lambda = lambda_in(symbols.back().symbol);
+      if (!lambda.empty()) f.function = std::move(lambda);
+    }
     f.file = from.file.empty() ? std::string() : short_path(from.file);
     f.line = from.line;
     f.entry = from.entry;
@@ -44,6 +50,7 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
     if (from.entry != 0 && !from.inlined && return_address > from.entry)
       f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
+    f.system = is_system(from.file);
     f.hidden = is_runtime_function(f.function) ||
                (f.ours && (!f.function.starts_with("taut::") || f.function.ends_with("{lambda}")));
     found->second.push_back(std::move(f));
@@ -72,6 +79,11 @@ std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s,
 
 bool frame_namer::is_runtime(site where) {
   return where.file != nullptr && is_ours(read_text(where.file));
+}
+
+bool frame_namer::is_system(std::string_view file) noexcept {
+  return file.starts_with("/usr/include/") || file.starts_with("/usr/lib/") ||
+         file.find("/include/c++/") != file.npos;
 }
 
 const std::string& frame_namer::file(const char* file) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct named_frame {
   std::string linked = {};    // as the linker has it; empty: the address means nothing to us
   std::string path = {};      // of the file, whole
   bool ours = false;          // in taut's own files
+  bool system = false;        // in a header of the system
   bool hidden = false;        // ours, and not a function that users call
 };
 
@@ -39,6 +41,7 @@ class frame_namer {
   const std::string& file(const char* file);
   // Whether the place is in taut's own source: started or waited by the runtime itself.
   static bool is_runtime(site where);
+  static bool is_system(std::string_view file) noexcept;
 
  private:
   std::unordered_map<std::uintptr_t, std::vector<named_frame>> frames_;

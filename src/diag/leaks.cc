@@ -5,14 +5,17 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <tuple>
 
 #include "arch/stack.h"
 #include "base/clock.h"
 #include "diag/causes.h"
+#include "diag/evidence.h"
 #include "diag/frames.h"
 #include "diag/proofs.h"
 #include "diag/snapshot.h"
+#include "diag/wait_graph.h"
 #include "sched/current.h"
 #include "taut/diag.h"
 #include "taut/go.h"
@@ -41,26 +44,14 @@ code_place place_of(site where, frame_namer& names) {
   return p;
 }
 
-std::string function_at(const evidence& e, frame_namer& names) {
-  const std::vector<const named_frame*> frames = names.shown_frames_of(e.s, e.g);
-  for (const named_frame* f : frames) {
-    // The innermost frame that the reader wrote.
-    if (!f->ours && !f->function.starts_with("std::")) return f->function;
-  }
-  return frames.empty() ? std::string() : frames.front()->function;
-}
-
-std::string counted(std::uint64_t n, const char* what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
-}
-
 std::string evidence_text(const evidence& e) {
   if (e.proved) {
     if (e.owner_id != 0) {
       if (e.owner_id == e.g.owner) return "it waits for itself";
       if (e.owner == nullptr) return "the owner has ended";
-      return e.cycle ? "the owners wait in a circle" : "the owner can never run again";
+      return e.circle != 0 ? "the owners wait in a circle" : "the owner can never run again";
     }
+    if (e.context != nullptr) return "nobody can end the context";
     if (e.channel == nullptr) return "nothing can ever wake it";
     return e.g.reason == wait_reason::select ? "no partner of any case can exist"
            : e.sends                         ? "no receiver can exist"
@@ -68,10 +59,15 @@ std::string evidence_text(const evidence& e) {
   }
   if (e.channel != nullptr) {
     const handle_count n = e.verdicts.handles(*e.channel, !e.sends);
-    return "all " + counted(n.exist, "handle") +
-           (e.sends ? " that can receive" : " that can send") + (n.exist == 1 ? " is" : " are") +
-           " held by stuck goroutines; a raw reference may live elsewhere";
+    const char* can = e.sends ? " that can receive" : " that can send";
+    const std::string held =
+        n.exist == 1
+            ? std::string("the only handle") + can + " is held by a stuck goroutine"
+            : "all " + std::to_string(n.exist) + " handles" + can + " are held by stuck goroutines";
+    return held + "; a raw reference may live elsewhere";
   }
+  if (e.g.reason == wait_reason::rwmutex_lock)
+    return "all who read-locked it are stuck or have ended";
   if (e.owner_id != 0) return "the owner is suspected too";
   return "only stuck goroutines are seen to refer to it; a reference may live elsewhere";
 }
@@ -84,48 +80,35 @@ std::string object_text(const evidence& e, frame_namer& names) {
     if (c->maker != 0) text += " by goroutine " + std::to_string(c->maker);
     return text;
   }
+  if (e.g.reason == wait_reason::rwmutex_lock && e.owner_id != 0)
+    return explain("lock: held shared by goroutine {owner}", e, names);
   if (e.owner_id != 0) return explain("lock: held by goroutine {owner} since {locked}", e, names);
+  if (e.context != nullptr) return explain("context: made at {context_made}", e, names);
   if (e.g.reason == wait_reason::wait_group_wait && e.object != nullptr) {
     return explain("wait group: counter {counter}, last add() at {added}", e, names);
   }
   return {};
 }
 
-using group_key =
-    std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*, bool>;
+using group_key = std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*,
+                             std::string_view, bool>;
 
 struct group {
   leak report;
   std::size_t measured = 0;
 };
 
-// Where it waits: the place recorded, or, when a header of the system called for it
-// (std::scoped_lock), the first frame outside.
-code_place blocked_place(const evidence& e, frame_namer& names) {
-  auto is_system = [](std::string_view file) { return file.starts_with("/usr/"); };
-  code_place p = place_of(e.g.waits_at, names);
-  if (!is_system(p.file)) return p;
-  for (const named_frame* f : names.shown_frames_of(e.s, e.g)) {
-    if (f->ours || f->file.empty() || is_system(f->file)) continue;
-    p.file = f->file;
-    p.line = f->line;
-    break;
-  }
-  return p;
-}
-
-leak describe(const evidence& e, const cause& why, frame_namer& names) {
+leak describe(const evidence& e, const diagnosis& why, frame_namer& names) {
   leak l;
   l.grade = e.proved ? leak_grade::proved : leak_grade::suspected;
   l.waits_for = to_text(e.g.reason);
   l.evidence = evidence_text(e);
   l.cause = why.code;
-  l.explanation = explain(why.explanation, e, names);
+  l.explanation = explain(why.row->explanation, e, names);
   l.fix = why.fix;
   l.object = object_text(e, names);
-  l.blocked = blocked_place(e, names);
-  l.blocked.function = function_at(e, names);
-  l.culprit = place_of(why.culprit(e), names);
+  l.blocked = place_of("blocked", e, names);
+  l.culprit = place_of(why.row->culprit, e, names);
   l.created = place_of(e.g.created, names);
   return l;
 }
@@ -145,6 +128,8 @@ leak_report find_leaks(const leak_options& wanted) {
       before, s,
       {wanted.min_age.count(), std::max(wanted.min_age, wanted.min_age_of_shared).count()});
 
+  const wait_graph graph(verdicts);
+
   leak_report report;
   frame_namer names;
   std::map<group_key, group> groups;
@@ -154,10 +139,10 @@ leak_report find_leaks(const leak_options& wanted) {
     const verdict v = verdicts.of(i);
     if (v == verdict::alive || (v == verdict::suspected && !wanted.include_suspected)) continue;
     ++(v == verdict::proved ? report.proved : report.suspected);
-    const evidence e = evidence_of(verdicts, i);
-    const cause& why = cause_of(e);
-    group& into =
-        groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, &why, e.proved}];
+    const evidence e = evidence_of(verdicts, graph, i, names);
+    const diagnosis why = diagnose(e, names);
+    group& into = groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, why.row,
+                          why.code, e.proved}];
     if (into.report.count++ == 0) {
       leak first = describe(e, why, names);
       first.count = 1;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "diag/seen_objects.h"
 #include "sched/wait_reason.h"
 #include "sync/owner.h"
 
@@ -14,11 +15,11 @@ namespace rt {
 namespace {
 
 constexpr std::uint32_t none = mapped_index::none;
-constexpr std::uint8_t endings = interrupt::bound | interrupt::context | interrupt::deadline;
 
 bool waits_for_ever(wait_reason r) noexcept {
   return r == wait_reason::chan_receive_nil || r == wait_reason::chan_send_nil ||
-         r == wait_reason::select_no_cases;
+         r == wait_reason::select_no_cases || r == wait_reason::context_never ||
+         r == wait_reason::semacquire_never;
 }
 
 bool waits_for_owner(wait_reason r) noexcept {
@@ -27,7 +28,8 @@ bool waits_for_owner(wait_reason r) noexcept {
 
 bool waits_for_shared(wait_reason r) noexcept {
   return r == wait_reason::cond_wait || r == wait_reason::wait_group_wait ||
-         r == wait_reason::semacquire || r == wait_reason::rwmutex_lock;
+         r == wait_reason::semacquire || r == wait_reason::scope_join ||
+         r == wait_reason::scope_enter;
 }
 
 bool waits_for_channel(wait_reason r) noexcept {
@@ -98,7 +100,7 @@ proofs::proofs(const snapshot& before, const snapshot& now, const proof_options&
 bool proofs::candidate(std::uint32_t i) const noexcept {
   const goroutine_record& g = now_.goroutines[i];
   if (!g.waits() || !g.stable || now_.taken - g.since < wanted_.min_age) return false;
-  if ((g.wait_mask & endings) != 0) return false;
+  if (g.limited) return false;
   const std::uint32_t earlier = before_.find(g.id);
   if (earlier == none || before_.goroutines[earlier].park_sequence != g.park_sequence) return false;
   return waits_for_ever(g.reason) || g.linked;
@@ -117,16 +119,41 @@ std::uint32_t proofs::owner_of(std::uint32_t i) const noexcept {
   return now_.find_owner(owner_id_of(i));
 }
 
+proofs::reader_list proofs::readers_of(std::uint32_t i) const noexcept {
+  reader_list readers;
+  const goroutine_record& g = now_.goroutines[i];
+  const object_record* o = now_.object(g.object);
+  if (g.reason != wait_reason::rwmutex_lock || o == nullptr || !o->readable) return readers;
+  const seen_shared_mutex m(*o);
+  for (const std::uint64_t id : m.readers) {
+    if (id != 0) readers.ids[readers.count++] = id;
+  }
+  readers.all = m.waited_for > 0 && static_cast<std::size_t>(m.waited_for) <= readers.count;
+  return readers;
+}
+
+bool proofs::readers_may_leave(std::uint32_t i, const std::vector<bool>& alive) const noexcept {
+  const reader_list readers = readers_of(i);
+  if (!readers.all) return true;
+  for (std::size_t n = 0; n < readers.count; ++n) {
+    const std::uint32_t reader = now_.find_owner(readers.ids[n]);
+    if (reader == none ? (readers.ids[n] & thread_owner) != 0 : alive[reader]) return true;
+  }
+  return false;
+}
+
 bool proofs::case_possible(const case_record& c) const noexcept {
   if (c.channel == nullptr) return false;
   const channel_record* k = now_.channel(c.channel);
   if (k == nullptr || k->serial == 0 || k->closed) return true;
+  if (!c.sends && (k->endless || k->spent)) return false;
   return (c.sends ? k->receivers : k->senders) != 0;
 }
 
 bool proofs::may_wake_exactly(std::uint32_t i, const std::vector<bool>& alive) const noexcept {
   const goroutine_record& g = now_.goroutines[i];
-  if (waits_for_ever(g.reason)) return false;
+  // A context that could end would have made it no candidate.
+  if (waits_for_ever(g.reason) || g.reason == wait_reason::context_done) return false;
   if (waits_for_channel(g.reason))
     return any_case(g, [&](const case_record& c) { return case_possible(c); });
   if (waits_for_owner(g.reason)) {
@@ -162,9 +189,7 @@ bool proofs::shared_may_wake(std::uint32_t i, const std::vector<bool>& alive) co
   if (now_.taken - g.since < wanted_.min_age_of_shared || is_global(g.object)) return true;
   const std::uint32_t host = now_.object(g.object)->host;
   if (host != none && alive[host]) return true;
-  auto refers = std::lower_bound(
-      by_object_.begin(), by_object_.end(), g.object,
-      [&](std::uint32_t r, const void* o) { return now_.references[r].object < o; });
+  auto refers = first_reference(g.object);
   bool by_another = false;
   for (; refers != by_object_.end() && now_.references[*refers].object == g.object; ++refers) {
     const std::uint32_t from = now_.references[*refers].from;
@@ -186,6 +211,7 @@ bool proofs::may_wake_likely(std::uint32_t i, const std::vector<bool>& alive) co
       return n.on_stuck_stacks < n.exist;
     });
   }
+  if (g.reason == wait_reason::rwmutex_lock) return readers_may_leave(i, alive);
   if (waits_for_shared(g.reason)) return shared_may_wake(i, alive);
   return may_wake_exactly(i, alive);
 }
@@ -220,11 +246,8 @@ void proofs::suspect() {
   until_settled(open, [&](std::uint32_t i) {
     bool lives = verdicts_[i] != verdict::proved && may_wake_likely(i, alive);
     // What a running goroutine points to, it may use: also another's stack.
-    for (auto r = std::lower_bound(
-             by_target_.begin(), by_target_.end(), i,
-             [&](std::uint32_t x, std::uint32_t to) { return now_.references[x].into < to; });
-         !lives && verdicts_[i] != verdict::proved && r != by_target_.end() &&
-         now_.references[*r].into == i;
+    for (auto r = first_into(i); !lives && verdicts_[i] != verdict::proved &&
+                                 r != by_target_.end() && now_.references[*r].into == i;
          ++r) {
       lives = alive[now_.references[*r].from];
     }
@@ -243,15 +266,18 @@ handle_count proofs::handles(const channel_record& c, bool needs_senders) const 
   return needs_senders ? sending_[index] : receiving_[index];
 }
 
-std::uint32_t proofs::other_holder(const channel_record& c, std::uint32_t than) const noexcept {
-  auto r = std::lower_bound(
-      by_object_.begin(), by_object_.end(), c.address,
-      [&](std::uint32_t x, const void* o) { return now_.references[x].object < o; });
-  for (; r != by_object_.end() && now_.references[*r].object == c.address; ++r) {
-    const std::uint32_t from = now_.references[*r].from;
-    if (from != than && of(from) != verdict::alive) return from;
-  }
-  return none;
+std::vector<std::uint32_t>::const_iterator proofs::first_reference(
+    const void* object) const noexcept {
+  return std::lower_bound(
+      by_object_.begin(), by_object_.end(), object,
+      [&](std::uint32_t r, const void* o) { return now_.references[r].object < o; });
+}
+
+std::vector<std::uint32_t>::const_iterator proofs::first_into(
+    std::uint32_t goroutine) const noexcept {
+  return std::lower_bound(
+      by_target_.begin(), by_target_.end(), goroutine,
+      [&](std::uint32_t r, std::uint32_t to) { return now_.references[r].into < to; });
 }
 
 std::size_t proofs::count(verdict v) const noexcept {

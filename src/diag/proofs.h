@@ -42,6 +42,13 @@ struct handle_count {
 
 class proofs {
  public:
+  // Goroutines that a writer waits for to unlock_shared(), as owners; `all`: no other reads.
+  struct reader_list {
+    std::uint64_t ids[4] = {};
+    std::size_t count = 0;
+    bool all = false;
+  };
+
   // `before` was taken earlier than `now`: who moved in between is alive.
   proofs(const snapshot& before, const snapshot& now, const proof_options& wanted);
 
@@ -53,8 +60,21 @@ class proofs {
   std::uint32_t owner_of(std::uint32_t goroutine) const noexcept;
   // The lock's owner as a number; 0: no lock, or free.
   std::uint64_t owner_id_of(std::uint32_t goroutine) const noexcept;
-  // Another stuck goroutine that holds a handle to the channel; none if there is none.
-  std::uint32_t other_holder(const channel_record& c, std::uint32_t than) const noexcept;
+  reader_list readers_of(std::uint32_t goroutine) const noexcept;
+  // Calls f(goroutine, kind) for everybody whose stack refers to the object, at most `limit`.
+  template <class F>
+  void for_each_reference(const void* object, std::size_t limit, F&& f) const {
+    auto r = first_reference(object);
+    for (; limit-- > 0 && r != by_object_.end() && now_.references[*r].object == object; ++r)
+      f(now_.references[*r].from, now_.references[*r].kind);
+  }
+  // Calls f(goroutine) for everybody who points into the goroutine's stack, at most `limit`.
+  template <class F>
+  void for_each_pointing_into(std::uint32_t goroutine, std::size_t limit, F&& f) const {
+    auto r = first_into(goroutine);
+    for (; limit-- > 0 && r != by_target_.end() && now_.references[*r].into == goroutine; ++r)
+      f(now_.references[*r].from);
+  }
   const snapshot& seen() const noexcept { return now_; }
 
  private:
@@ -64,6 +84,9 @@ class proofs {
   bool may_wake_exactly(std::uint32_t i, const std::vector<bool>& alive) const noexcept;
   bool case_possible(const case_record& c) const noexcept;
   bool may_wake_likely(std::uint32_t i, const std::vector<bool>& alive) const noexcept;
+  bool readers_may_leave(std::uint32_t i, const std::vector<bool>& alive) const noexcept;
+  std::vector<std::uint32_t>::const_iterator first_reference(const void* object) const noexcept;
+  std::vector<std::uint32_t>::const_iterator first_into(std::uint32_t goroutine) const noexcept;
   bool shared_may_wake(std::uint32_t i, const std::vector<bool>& alive) const noexcept;
   template <class F>
   bool any_case(const goroutine_record& g, F&& f) const noexcept;

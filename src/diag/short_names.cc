@@ -153,7 +153,36 @@ bool cut(string_view& file, string_view directory) {
   return true;
 }
 
+// Where the template argument that begins at `at` ends.
+std::size_t argument_end(string_view text, std::size_t at) {
+  int depth = 0;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '<' || c == '(' || c == '{') ++depth;
+    if (c == ')' || c == '}' || (c == '>' && text[at - 1] != '-')) --depth;
+    if (depth < 0 || (depth == 0 && c == ',')) break;
+  }
+  return at;
+}
+
 }  // namespace
+
+std::string lambda_in(string_view demangled) {
+  for (std::size_t at = 0; at < demangled.size(); ++at) {
+    if (demangled[at] != '<' && demangled[at] != ',') continue;
+    std::size_t begin = at + 1;
+    while (begin < demangled.size() && demangled[begin] == ' ') ++begin;
+    std::string argument(demangled.substr(begin, argument_end(demangled, begin) - begin));
+    drop_qualifiers(argument);
+    const bool ours = argument.starts_with("taut::") || argument.starts_with("std::");
+    const std::size_t name = argument.rfind("{lambda(");
+    const bool lambda = argument.ends_with('}') && name != std::string::npos &&
+                        argument_end(argument, name) == argument.size();
+    const bool clang_lambda = argument.rfind("::$_") != std::string::npos;
+    if (!ours && (lambda || clang_lambda)) return short_function(argument + "::operator()()");
+  }
+  return {};
+}
 
 std::string short_path(string_view file) {
   std::error_code failed;

@@ -16,12 +16,19 @@
 #include "arch/stack.h"
 #include "base/clock.h"
 #include "chan/chan_core.h"
+#include "context/context_node.h"
 #include "diag/safe_memory.h"
 #include "sched/current.h"
 #include "sched/labels.h"
 #include "sched/registry.h"
 #include "sync/owner.h"
+#include "taut/condition.h"
 #include "taut/detail/handle.h"
+#include "taut/mutex.h"
+#include "taut/scope.h"
+#include "taut/semaphore.h"
+#include "taut/shared_mutex.h"
+#include "taut/wait_group.h"
 
 #define TAUT_READS_OTHERS __attribute__((no_sanitize("address", "thread", "undefined")))
 
@@ -32,6 +39,7 @@ namespace {
 constexpr std::size_t most_frames = 512;
 constexpr std::size_t most_stack = std::size_t{1} << 20;  // bytes copied of one stack, from its
                                                           // pointer up
+constexpr std::size_t most_contexts = 256;                // one above the other
 // Fields of a struct lie around it: how far from an object's address a pointer may point and still
 // mean it.
 constexpr std::uintptr_t pointer_reach_below = 1024, pointer_reach_above = 64;
@@ -59,9 +67,31 @@ bool on_object(wait_reason r) noexcept {
     case wait_reason::rwmutex_lock:
     case wait_reason::wait_group_wait:
     case wait_reason::semacquire:
+    case wait_reason::scope_join:
+    case wait_reason::scope_enter:
       return true;
     default:
       return false;
+  }
+}
+
+// How much of the object is looked at: no more than there is.
+std::size_t size_of(wait_reason r) noexcept {
+  switch (r) {
+    case wait_reason::mutex_lock:
+      return sizeof(mutex);
+    case wait_reason::rwmutex_lock:
+    case wait_reason::rwmutex_rlock:
+      return sizeof(shared_mutex);
+    case wait_reason::cond_wait:
+      return sizeof(condition);
+    case wait_reason::wait_group_wait:
+      return sizeof(wait_group);
+    case wait_reason::scope_join:
+    case wait_reason::scope_enter:
+      return sizeof(scope);
+    default:
+      return sizeof(semaphore);
   }
 }
 
@@ -69,6 +99,11 @@ TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
   return {
       f.goroutine.load(std::memory_order_relaxed),                                        // MO-2
       {f.file.load(std::memory_order_relaxed), f.line.load(std::memory_order_relaxed)}};  // MO-2
+}
+
+TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
+  return {fact_of(l.by), l.after.load(std::memory_order_relaxed),             // MO-2
+          static_cast<std::uint8_t>(l.why.load(std::memory_order_relaxed))};  // MO-2
 }
 
 }  // namespace
@@ -95,9 +130,8 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   g.waits_at = {from.wait_file.load(std::memory_order_relaxed),
                 from.wait_line.load(std::memory_order_relaxed)};  // MO-2
   g.since = from.wait_since.load(std::memory_order_relaxed);      // MO-2
-  g.wait_mask = from.wait_mask.load(std::memory_order_relaxed);   // MO-2
   g.pinned = from.pinned;
-  g.bound = from.bound != nullptr;
+  g.bound_to = from.bound;
   g.sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
   g.stack_low = reinterpret_cast<std::uintptr_t>(from.stack_low);
   g.stack_high = reinterpret_cast<std::uintptr_t>(from.stack_high);
@@ -106,6 +140,13 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   g.linked =
       claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
   if (g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
+  if (g.waits()) {
+    const std::uint8_t ends = from.wait_mask.load(std::memory_order_relaxed);  // MO-2
+    g.limited = (ends & interrupt::deadline) != 0 ||
+                ((ends & interrupt::bound) != 0 && can_end(g.bound_to)) ||
+                ((ends & interrupt::context) != 0 &&
+                 can_end(from.wait_context.load(std::memory_order_relaxed)));  // MO-2
+  }
   char name[sizeof from.name];
   for (std::size_t i = 0; i < sizeof name; ++i)
     name[i] = const_cast<const volatile char&>(from.name[i]);
@@ -169,9 +210,14 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.previous_sender = from.previous_sender.load(std::memory_order_relaxed);  // MO-2
   c.last_send = fact_of(from.last_send);
   c.last_receive = fact_of(from.last_receive);
-  c.left = fact_of(from.left);
+  c.receiver_left = leaving_of(from.receiver_left);
+  c.sender_left = leaving_of(from.sender_left);
   c.closer = fact_of(from.closer);
-  c.left_why = static_cast<std::uint8_t>(from.left_why);
+  c.previous_send_line = from.previous_send_line.load(std::memory_order_relaxed);  // MO-2
+  c.endless = c.of_context && c.senders != 0 && !can_end(from.feeder);
+  // Armed is taken back after who waited was taken out, which the last pass sees.
+  c.spent = from.timer_channel && from.no_receiver != nullptr && c.length == 0 &&
+            !from.timer_armed.load(std::memory_order_acquire);     // MO-1
   c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
   c.dropped_by = from.dropped_by.load(std::memory_order_relaxed);  // MO-2
   c.made = from.made;
@@ -189,16 +235,18 @@ void snapshot::copy_objects() noexcept {
     object_record o;
     o.address = g.object;
     o.reason = g.reason;
-    if (const goroutine_slab* slab = the_registry().find_stack(key_of(g.object))) {
-      const std::size_t slot =
-          (key_of(g.object) - key_of(slab->stacks.base)) / slab->stacks.stride();
-      o.host = by_slot_.find(key_of(slab->descriptors + slot));
-    }
-    o.readable = read_memory(g.object, o.words, sizeof o.words) ||
-                 read_memory(g.object, o.words, sizeof o.words[0]);
+    o.host = goroutine_with_stack(key_of(g.object));
+    o.readable = read_memory(g.object, o.words, std::min(size_of(g.reason), sizeof o.words));
     const auto index = static_cast<std::uint32_t>(objects.size());
     keep(objects.push_back(o) && by_object_.insert(key_of(g.object), index));
   }
+}
+
+std::uint32_t snapshot::goroutine_with_stack(std::uintptr_t word) const noexcept {
+  const goroutine_slab* slab = the_registry().find_stack(word);
+  if (slab == nullptr) return mapped_index::none;
+  const std::size_t slot = (word - key_of(slab->stacks.base)) / slab->stacks.stride();
+  return by_slot_.find(key_of(slab->descriptors + slot));
 }
 
 TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintptr_t low,
@@ -220,16 +268,12 @@ TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintp
     }
     if (word >= stacks_low_ && word < stacks_high_ &&
         (word < me.stack_low || word > me.stack_high)) {
-      const goroutine_slab* slab = the_registry().find_stack(word);
-      if (slab == nullptr) continue;
-      const std::size_t slot =
-          (word - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
-      const std::uint32_t other = by_slot_.find(key_of(slab->descriptors + slot));
-      if (other == mapped_index::none || other == last_into || word < goroutines[other].sp)
-        continue;
-      last_into = other;
-      keep(references.push_back(
-          {index, reference_kind::into_stack, other, reinterpret_cast<const void*>(word)}));
+      const std::uint32_t other = goroutine_with_stack(word);
+      if (other != mapped_index::none && other != last_into && word >= goroutines[other].sp) {
+        last_into = other;
+        keep(references.push_back(
+            {index, reference_kind::into_stack, other, reinterpret_cast<const void*>(word)}));
+      }
     }
     for (const std::uintptr_t* o =
              std::lower_bound(watched_.begin(), watched_.end(), word - pointer_reach_above);
@@ -329,6 +373,9 @@ TAUT_READS_OTHERS void snapshot::confirm() noexcept {
     const std::uint32_t index = by_slot_.find(key_of(&from));
     if (index == mapped_index::none) return;
     goroutine_record& g = goroutines[index];
+    const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
+    g.linked = g.linked && (claim == claim_state::none ? from.single.queue != nullptr
+                                                       : claim == claim_state::armed);
     g.stable = g.stable &&
                from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&  // MO-1
                from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;   // MO-2
@@ -347,6 +394,49 @@ snapshot::snapshot(const snapshot_options& wanted) noexcept {
 std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {
   if ((owner & thread_owner) != 0) return find(first_thread_id + (owner & ~thread_owner));
   return owner == 0 ? mapped_index::none : find(owner);
+}
+
+// Nodes are read by the kernel's copy: one whose goroutine moves on may be gone. While a goroutine
+// waits, it holds the node that may end its wait, and each node holds its parent.
+TAUT_READS_OTHERS bool snapshot::can_end(const void* node) noexcept {
+  std::uint32_t way[most_contexts];
+  std::size_t levels = 0;
+  bool ends = false;
+  while (!ends && node != nullptr) {
+    std::uint32_t known = by_context_.find(key_of(node));
+    if (known == mapped_index::none) {
+      alignas(detail::context_node) std::byte raw[sizeof(detail::context_node)];
+      ends = levels == most_contexts || !read_memory(node, raw, sizeof raw);
+      if (ends) break;
+      node = reinterpret_cast<const detail::context_node*>(raw)->ender;
+      if (node == nullptr) break;
+      known = by_context_.find(key_of(node));
+    }
+    if (known != mapped_index::none) {
+      ends = contexts[known].can_end;
+      break;
+    }
+    alignas(canceler_node) std::byte raw[sizeof(canceler_node)];
+    ends = !read_memory(node, raw, sizeof raw);
+    if (ends) break;
+    const auto* n = reinterpret_cast<const canceler_node*>(raw);
+    ends = n->state.load(std::memory_order_relaxed) != context_state::live ||    // MO-2
+           n->handle.load(std::memory_order_relaxed) == cancel_handle::alive ||  // MO-2
+           n->timed || n->kind == context_kind::stop_token || n->kind == context_kind::signal;
+    // Taken to end until the way up is known: what is no tree, because it is gone, stops here.
+    way[levels++] = static_cast<std::uint32_t>(contexts.size());
+    keep(contexts.push_back({node, n->made, n->maker, true}) &&
+         by_context_.insert(key_of(node), way[levels - 1]));
+    if (!complete) return true;
+    node = n->parent;
+  }
+  for (std::size_t i = 0; i < levels; ++i) contexts[way[i]].can_end = ends;
+  return ends;
+}
+
+const context_record* snapshot::context(const void* node) const noexcept {
+  const std::uint32_t i = node == nullptr ? mapped_index::none : by_context_.find(key_of(node));
+  return i == mapped_index::none ? nullptr : &contexts[i];
 }
 
 const channel_record* snapshot::channel(const void* address) const noexcept {

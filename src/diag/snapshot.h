@@ -36,15 +36,15 @@ struct goroutine_record {
   site created, waits_at;
   goroutine_state state = goroutine_state::idle;
   wait_reason reason = wait_reason::none;
-  std::uint8_t wait_mask = 0;  // what may end the wait besides its object
-  bool stable = false;         // waited through all passes
-  bool linked = false;         // nobody has taken it out of its queue
+  bool limited = false;  // a deadline, or a context that can end, ends the wait too
+  bool stable = false;   // waited through all passes
+  bool linked = false;   // nobody has taken it out of its queue
   bool is_thread = false;
   bool pinned = false;
-  bool bound = false;      // to a context
   bool mine = false;       // it took the snapshot
   std::int64_t since = 0;  // scheduler's clock; of the wait
   const void* object = nullptr;
+  const void* bound_to = nullptr;  // context node
   std::uintptr_t sp = 0, stack_low = 0, stack_high = 0;
   std::uint32_t first_case = 0, cases = 0;    // in snapshot::cases
   std::uint32_t first_frame = 0, frames = 0;  // in snapshot::frames
@@ -64,6 +64,12 @@ struct fact_record {
   site where;
 };
 
+struct leaving_record {
+  fact_record by;
+  std::uint64_t after = 0;  // so many receives, or sends
+  std::uint8_t why = 0;     // rt::left_for
+};
+
 struct channel_record {
   const void* address = nullptr;
   std::uint64_t serial = 0;
@@ -71,11 +77,22 @@ struct channel_record {
   std::uint64_t sends = 0, receives = 0;
   std::uintptr_t dropped_at = 0;  // return address of the end of the handle that died last
   site made;
-  fact_record last_send, last_receive, left, closer;
+  fact_record last_send, last_receive, closer;
+  leaving_record receiver_left, sender_left;
   std::uint32_t senders = 0, receivers = 0;  // handles by direction
   std::uint32_t length = 0, capacity = 0;
-  std::uint8_t left_why = 0;  // rt::left_for
+  std::uint32_t previous_send_line = 0;  // before last_send
   bool closed = false, of_context = false, typed = false;
+  bool endless = false;  // of a context that can no longer end
+  bool spent = false;    // of after(): its only tick was taken
+};
+
+// A context that somebody waits for.
+struct context_record {
+  const void* address = nullptr;
+  site made;
+  std::uint64_t maker = 0;
+  bool can_end = false;
 };
 
 // The first words of any other object that somebody waits for.
@@ -84,7 +101,7 @@ struct object_record {
   wait_reason reason = wait_reason::none;
   bool readable = false;
   std::uint32_t host = mapped_index::none;  // index of the goroutine on whose stack it lies
-  std::uint64_t words[4] = {};
+  std::uint64_t words[12] = {};
 };
 
 // Something found on a stack.
@@ -118,6 +135,7 @@ class snapshot {
   mapped_array<char> text;
   mapped_array<channel_record> channels;
   mapped_array<object_record> objects;
+  mapped_array<context_record> contexts;
   mapped_array<reference_record> references;
   std::int64_t taken = 0;  // scheduler's clock
   bool complete = true;    // false: there was no memory for all
@@ -127,6 +145,14 @@ class snapshot {
   std::uint32_t find_owner(std::uint64_t owner) const noexcept;
   const channel_record* channel(const void* address) const noexcept;
   const object_record* object(const void* address) const noexcept;
+  const context_record* context(const void* node) const noexcept;
+  // Calls f(case_record) for the channel operations that g waits for.
+  template <class F>
+  void for_each_case(const goroutine_record& g, F&& f) const {
+    if (g.reason == wait_reason::chan_send || g.reason == wait_reason::chan_receive)
+      f(case_record{g.object, g.reason == wait_reason::chan_send});
+    for (std::uint32_t i = 0; i < g.cases; ++i) f(cases[g.first_case + i]);
+  }
   std::string_view name_of(const goroutine_record& g) const noexcept {
     return text.data() + g.name;
   }
@@ -139,14 +165,17 @@ class snapshot {
   void copy_cases(goroutine_record& g, const goroutine& from) noexcept;
   void copy_objects() noexcept;
   void copy_channel(const void* address) noexcept;
+  // Whether the node, or what it hangs below, can still end. Looks once at each.
+  bool can_end(const void* node) noexcept;
   void copy_stacks(const snapshot_options& wanted) noexcept;
   void confirm() noexcept;
   void copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept;
   void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,
                        std::size_t n) noexcept;
+  std::uint32_t goroutine_with_stack(std::uintptr_t word) const noexcept;
   void keep(bool stored) noexcept { complete = complete && stored; }
 
-  mapped_index by_id_, by_slot_, by_channel_, by_object_;
+  mapped_index by_id_, by_slot_, by_channel_, by_object_, by_context_;
   mapped_array<std::uintptr_t> watched_;
   std::uintptr_t stacks_low_ = 0, stacks_high_ = 0;
 };

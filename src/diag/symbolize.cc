@@ -101,10 +101,11 @@ void on_symbol(void* argument, std::uintptr_t, const char* name, std::uintptr_t 
     if (found.frames.empty()) found.frames.emplace_back();
     symbol_frame& outer = found.frames.back();
     outer.entry = value;
+    outer.linked = name;
+    outer.symbol = demangled(name);
     // Debug information has only the last word of a lambda's name.
     if (outer.function.empty() || outer.function == "operator()" || outer.function == "_FUN")
-      outer.function = demangled(name);
-    outer.linked = name;
+      outer.function = outer.symbol;
   } catch (...) {
     found.failure = std::current_exception();
   }

@@ -24,6 +24,7 @@ struct symbol_frame {
   std::uintptr_t entry =
       0;                 // where the function, or the one it was inlined into, starts; 0: unknown
   bool inlined = false;  // into the frame that follows
+  std::string symbol;    // of the last frame: as the linker knows it, demangled; empty: unknown
 };
 
 // The frames at one return address, innermost first, never none. Looks up the call, which is the
@@ -36,6 +37,10 @@ std::string short_path(std::string_view file);
 // A function name without what only the compiler needs: return type, template arguments, its own
 // parameters, ABI tags.  main::{lambda(int)#1}::operator()(int) const  is  main::{lambda}.
 std::string short_function(std::string_view demangled);
+
+// The lambda among the template arguments of a demangled function, in short form; "": none. What
+// calls a closure is named after it, whereas the closure's own inlined call is just operator().
+std::string lambda_in(std::string_view demangled);
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -24,8 +24,12 @@ enum class wait_reason : std::uint8_t {
   rwmutex_rlock,
   rwmutex_lock,
   wait_group_wait,
-  semacquire,    // a weighted semaphore, or a blocking helper
-  context_done,  // context::wait(): Go prints chan receive
+  semacquire,        // a weighted semaphore, or a blocking helper
+  context_done,      // context::wait(): Go prints chan receive
+  context_never,     // of a context that never ends
+  semacquire_never,  // more units than a semaphore has
+  scope_join,        // a scope's members to end
+  scope_enter,       // a place among a scope's members
   count
 };
 
@@ -61,6 +65,13 @@ constexpr const char* to_text(wait_reason r) noexcept {
       return "semacquire";
     case wait_reason::context_done:
       return "chan receive";
+    case wait_reason::context_never:
+      return "chan receive (nil chan)";
+    case wait_reason::semacquire_never:
+    case wait_reason::scope_enter:
+      return "semacquire";
+    case wait_reason::scope_join:
+      return "sync.WaitGroup.Wait";
     case wait_reason::none:
     case wait_reason::count:
       break;

@@ -36,7 +36,7 @@ std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_r
     unlock_exclusive(m);
     why = wait.park_early(info, [&](sema_queue&) { waiting.fetch_sub(1); });
   }
-  lock_exclusive(m, where);
+  lock_exclusive(m, {where});
   return why;
 }
 

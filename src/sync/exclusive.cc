@@ -32,6 +32,30 @@ bool worth_spinning(int spins) noexcept {
 
 }  // namespace
 
+// By frame pointers, which code has where guards are not inlined; anything else that lies there is
+// no return address, and is passed over by who looks it up. Reads this stack only.
+TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_callers(
+    lock_record& m, const lock_caller& by) noexcept {
+  constexpr std::uintptr_t most_apart = 4096;
+  std::uintptr_t outer[2] = {};
+  const goroutine* g = current_goroutine();
+  auto end = reinterpret_cast<std::uintptr_t>(g->stack_high);
+  auto frame = reinterpret_cast<std::uintptr_t>(by.frame);
+  for (std::uintptr_t& address : outer) {
+    if (frame == 0 || frame >= end) break;
+    const std::uintptr_t next = *reinterpret_cast<const std::uintptr_t*>(frame);
+    if (next <= frame || next - frame > most_apart || next % sizeof next != 0 ||
+        next + 2 * sizeof next > end) {
+      break;
+    }
+    address = reinterpret_cast<const std::uintptr_t*>(next)[1];
+    frame = next;
+  }
+  m.callers[1].store(outer[0], std::memory_order_relaxed);                           // MO-3
+  m.file.store(reinterpret_cast<const char*>(outer[1]), std::memory_order_relaxed);  // MO-3
+  m.line.store(detail::called_by_system, std::memory_order_relaxed);                 // MO-3
+}
+
 TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::mutex_lock, &m, where};
@@ -100,7 +124,7 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   s = m.state.load(std::memory_order_relaxed);  // MO-4
   if (g != nullptr && (s & starving) != 0) {
     w->success = true;
-    note_owner(m, owner_id(g), {g->wait_file.load(), g->wait_line.load()});
+    note_owner(m, owner_id(g), {{g->wait_file.load(), g->wait_line.load()}});
     if (gone != 0) m.state.fetch_and(~gone, std::memory_order_relaxed);  // MO-4
   } else {
     const std::uint32_t wakes = g == nullptr ? 0 : woken;

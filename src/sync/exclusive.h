@@ -45,28 +45,53 @@ inline constexpr std::uint32_t starving = 8;  // newcomers queue; unlock() hands
 void lock_exclusive_slow(lock_record& m, site where);
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
-TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me, site where) noexcept {
-  m.owner.store(me, std::memory_order_relaxed);         // MO-3
-  m.file.store(where.file, std::memory_order_relaxed);  // MO-3
-  m.line.store(where.line, std::memory_order_relaxed);  // MO-3
+// Who called lock(): its place, its return address and its frame, if known.
+struct lock_caller {
+  site where;
+  std::uintptr_t address = 0;
+  const std::uintptr_t* frame = nullptr;
+};
+
+// The caller of the function that this is written in.
+#define TAUT_LOCK_CALLER(where)                                           \
+  ::taut::rt::lock_caller {                                               \
+    where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), \
+        static_cast<const std::uintptr_t*>(__builtin_frame_address(0))    \
+  }
+
+// A guard of the standard library called: its place says nothing, its callers may.
+TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
+  const char* f = where.file;
+  return f != nullptr && f[0] == '/' && f[1] == 'u' && f[2] == 's' && f[3] == 'r' && f[4] == '/' &&
+         (f[5] == 'i' || f[5] == 'l');
+}
+void note_callers(lock_record& m, const lock_caller& by) noexcept;
+
+TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
+                                   const lock_caller& by) noexcept {
+  m.owner.store(me, std::memory_order_relaxed);               // MO-3
+  m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
+  if (is_system_place(by.where)) return note_callers(m, by);
+  m.file.store(by.where.file, std::memory_order_relaxed);  // MO-3
+  m.line.store(by.where.line, std::memory_order_relaxed);  // MO-3
 }
 
-TAUT_ALWAYS_INLINE void lock_exclusive(lock_record& m, site where) {
+TAUT_ALWAYS_INLINE void lock_exclusive(lock_record& m, const lock_caller& by) {
   std::uint32_t unlocked = 0;
   if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(unlocked, exclusive::locked,
                                                      std::memory_order_acquire,      // MO-1
                                                      std::memory_order_relaxed))) {  // MO-4
-    lock_exclusive_slow(m, where);
+    lock_exclusive_slow(m, by.where);
   }
-  note_owner(m, current_owner(), where);
+  note_owner(m, current_owner(), by);
 }
 
-inline bool try_lock_exclusive(lock_record& m, site where) noexcept {
+inline bool try_lock_exclusive(lock_record& m, const lock_caller& by) noexcept {
   std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
   while ((s & (exclusive::locked | exclusive::starving)) == 0) {
     if (m.state.compare_exchange_weak(s, s | exclusive::locked, std::memory_order_acquire,  // MO-1
                                       std::memory_order_relaxed)) {                         // MO-4
-      note_owner(m, current_owner(), where);
+      note_owner(m, current_owner(), by);
       return true;
     }
   }

@@ -22,12 +22,12 @@ mutex::~mutex() {
 
 void mutex::lock(detail::site where) {
   choice_point();
-  lock_exclusive(record_, where);
+  lock_exclusive(record_, TAUT_LOCK_CALLER(where));
 }
 
 bool mutex::try_lock(detail::site where) noexcept {
   choice_point();
-  return try_lock_exclusive(record_, where);
+  return try_lock_exclusive(record_, TAUT_LOCK_CALLER(where));
 }
 
 void mutex::unlock() {

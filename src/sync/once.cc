@@ -18,7 +18,7 @@ TAUT_BEGIN_NAMESPACE
 using namespace rt;
 
 namespace {
-constexpr std::uint32_t running = 1;
+constexpr std::uint32_t running = detail::once_running;
 constexpr std::uint32_t waited_for = 2;  // with running: somebody is queued
 }  // namespace
 
@@ -32,7 +32,7 @@ bool once::begin(detail::site where) {
   choice_point();
   std::uint32_t s = 0;
   if (record_.state.compare_exchange_strong(s, running)) {
-    note_owner(record_, current_owner(), where);
+    note_owner(record_, current_owner(), {where});
     return true;
   }
   if (s == finished) return false;

@@ -86,7 +86,8 @@ void semaphore::acquire(std::uint64_t n, detail::site where) {
   if (TAUT_LIKELY(try_take(state_, n))) return;
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::semacquire, this, where};
-  throw_unless_woken(n > units_ ? wait_for_ever(&units_, g, info, {.bound = true})
+  const wait_info never{wait_reason::semacquire_never, this, where};
+  throw_unless_woken(n > units_ ? wait_for_ever(&units_, g, never, {.bound = true})
                                 : wait_for(state_, n, g, info, {.bound = true}));
 }
 
@@ -97,9 +98,10 @@ result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* con
   if (TAUT_LIKELY(try_take(state_, n))) return {};
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::semacquire, this, where};
+  const wait_info never{wait_reason::semacquire_never, this, where};
   const wait_limits limits{.bound = true, .explicit_context = true, .context = context};
   const std::uint8_t why =
-      n > units_ ? wait_for_ever(&units_, g, info, limits) : wait_for(state_, n, g, info, limits);
+      n > units_ ? wait_for_ever(&units_, g, never, limits) : wait_for(state_, n, g, info, limits);
   return interrupt_error(g, why, context);
 }
 

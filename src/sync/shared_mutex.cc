@@ -35,13 +35,21 @@ constexpr std::int32_t pending = 1 << 30;
 
 void remember(std::atomic<std::uint64_t>* hints, int n) noexcept {
   const std::uint64_t me = current_owner();
-  hints[me % static_cast<std::uint64_t>(n)].store(me, std::memory_order_relaxed);  // MO-1
+  const auto size = static_cast<std::uint64_t>(n);
+  std::uint64_t at = me % size;
+  for (int i = 1; i < n && hints[at].load(std::memory_order_relaxed) != 0; ++i)  // MO-1
+    at = (at + 1) % size;
+  hints[at].store(me, std::memory_order_relaxed);  // MO-1
 }
 
 void forget(std::atomic<std::uint64_t>* hints, int n) noexcept {
   const std::uint64_t me = current_owner();
-  auto& hint = hints[me % static_cast<std::uint64_t>(n)];
-  if (hint.load(std::memory_order_relaxed) == me) hint.store(0, std::memory_order_relaxed);  // MO-1
+  const auto size = static_cast<std::uint64_t>(n);
+  for (std::uint64_t i = 0, at = me % size; i < size; ++i, at = (at + 1) % size) {
+    if (hints[at].load(std::memory_order_relaxed) != me) continue;  // MO-1
+    hints[at].store(0, std::memory_order_relaxed);                  // MO-1
+    return;
+  }
 }
 
 // The writer's step behind its readers: waits for one permit.
@@ -133,7 +141,7 @@ void shared_mutex::unlock_shared() {
 
 void shared_mutex::lock(detail::site where) {
   choice_point();
-  lock_exclusive(writer_, where);
+  lock_exclusive(writer_, TAUT_LOCK_CALLER(where));
   const std::int32_t holding = readers_.fetch_sub(pending);
   // Readers may have left in between: leaving_ is negative then, and the sum says who is still
   // there.
@@ -144,7 +152,7 @@ void shared_mutex::lock(detail::site where) {
 
 bool shared_mutex::try_lock(detail::site where) noexcept {
   choice_point();
-  if (!try_lock_exclusive(writer_, where)) return false;
+  if (!try_lock_exclusive(writer_, TAUT_LOCK_CALLER(where))) return false;
   std::int32_t none = 0;
   if (readers_.compare_exchange_strong(none, -pending)) return true;
   unlock_exclusive(writer_);

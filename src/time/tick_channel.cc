@@ -49,10 +49,13 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
   chan_core& c = *mine.of->channel_;
   time_point at = to_time_point(t.deadline);
   c.guard.acquire();
-  if (mine.period == 0) c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
   // Nobody waits and a tick lies there: this one is dropped.
   if (offer(c, &at, &the_clock(), mine.of->made_) != outcome::done) c.guard.release();
-  if (mine.period == 0) return no_deadline;
+  if (mine.period == 0) {
+    // After who waited was taken out of the queue: "no tick will come, yet it waits" is then true.
+    c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
+    return no_deadline;
+  }
   const std::int64_t missed = (now - t.deadline) / mine.period;
   const std::int64_t step = mine.period * (missed + 1);
   return step >= no_deadline - t.deadline ? no_deadline : t.deadline + step;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// leak: suspected R01 chan send
+// leak: suspected R13 chan send
 // The consumer takes three values of an endless row.
 #include "leak_program.h"
 

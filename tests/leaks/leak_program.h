@@ -9,8 +9,11 @@
 #include <taut/diag.h>
 #include <taut/go.h>
 #include <taut/mutex.h>
+#include <taut/once.h>
 #include <taut/runtime.h>
+#include <taut/scope.h>
 #include <taut/select.h>
+#include <taut/semaphore.h>
 #include <taut/shared_mutex.h>
 #include <taut/time.h>
 #include <taut/wait_group.h>
@@ -20,6 +23,8 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <shared_mutex>
 
 using namespace std::chrono_literals;
 

@@ -166,7 +166,7 @@ RUNTIME_TEST(scope, SCOPE_10_a_scope_stands_below_the_bound_context) {
     s.wait();
   });
   until_waiting(wait_reason::sleep);
-  until_waiting(wait_reason::wait_group_wait);
+  until_waiting(wait_reason::scope_join);
   cancel();
   until([&] { return ended == 2; });
 }
@@ -185,7 +185,7 @@ RUNTIME_TEST(scope, SCOPE_11_go_at_the_limit_is_ended_by_the_bound_context) {
     s.go([&] { stop.recv(); });
     s.go([] {});
   });
-  until_waiting(wait_reason::semacquire);
+  until_waiting(wait_reason::scope_enter);
   cancel();
   until([&] { return unwound.load(); });
 }

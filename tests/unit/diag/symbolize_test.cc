@@ -102,6 +102,17 @@ TEST(symbolize_test, can_be_switched_off) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST(lambda_in_test, finds_what_a_caller_is_named_after) {
+  EXPECT_EQ(lambda_in("void call<serve(int)::{lambda()#1}>(serve(int)::{lambda()#1}&&)"),
+            "serve(int)::{lambda}");
+  EXPECT_EQ(lambda_in("taut::v0::spawn<taut::v0::wait_group::go<serve()::{lambda(std::any)#2}>("
+                      "serve()::{lambda(std::any)#2}&&)::{lambda()#1}>::_FUN(void*)"),
+            "serve()::{lambda}");
+  EXPECT_EQ(lambda_in("void call<worker>(worker&&)"), "");
+  EXPECT_EQ(lambda_in("main"), "");
+  EXPECT_EQ(lambda_in("operator<"), "");
+}
+
 TEST(short_path_test, cuts_the_working_directory) {
   std::string here = std::filesystem::current_path();
   EXPECT_EQ(short_path(here + "/src/a.cc"), "src/a.cc");

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// quiet
+// The writer waits for a reader that sleeps, and a reader for the writer.
+#include "leak_program.h"
+
+namespace {
+
+taut::shared_mutex& m = immortal<taut::shared_mutex>();
+
+void scenario() {
+  taut::chan<int> read(0);
+  taut::go([=] {
+    std::shared_lock hold(m);
+    read.send(1);
+    taut::sleep_for(1h);
+  });
+  read.recv();
+  taut::go([] { std::scoped_lock hold(m); });
+  taut::go([] { std::shared_lock hold(m); });
+}
+
+}  // namespace
+
+int main() { return leak_main(scenario, 0); }
