@@ -121,6 +121,8 @@ constexpr taut_debug_field fields[] = {
     TAUT_FIELD("lock.owner", detail::lock_record, owner),
     TAUT_FIELD("lock.file", detail::lock_record, file),
     TAUT_FIELD("lock.line", detail::lock_record, line),
+    TAUT_FIELD("lock.caller", detail::lock_record, callers[0]),
+    TAUT_FIELD("lock.outer_caller", detail::lock_record, callers[1]),
     // What a switch has saved at goroutine.sp; the caller's stack pointer is goroutine.sp plus the
     // size. context.h has the order, the tests compare.
     field("context", 0, context_size),

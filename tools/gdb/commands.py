@@ -5,9 +5,33 @@ def short(file):
     return file.rsplit("/", 1)[-1]
 
 
+CALLED_BY_SYSTEM = 0xffffffff  # lock_record.h
+
+
 def place(site):
     file, line = site
     return f"{short(read_text(file))}:{line}" if file else "?"
+
+
+def lock_place(table, data):
+    """Where the owner locked. A guard of the standard library leaves return addresses instead."""
+    taken = (table.get(data, "lock.file"), table.get(data, "lock.line"))
+    if taken[1] != CALLED_BY_SYSTEM:
+        return place(taken) if taken[0] else None
+    for address in (table.get(data, "lock.caller"), table.get(data, "lock.outer_caller"), taken[0]):
+        if not address:
+            continue
+        sal = gdb.find_pc_line(address - 1)
+        if sal.symtab is not None and "/include/c++/" not in sal.symtab.fullname():
+            return f"{short(sal.symtab.fullname())}:{sal.line}"
+        # Inlined into the function that the reader wrote.
+        block = gdb.block_for_pc(address - 1)
+        while block is not None:
+            name = block.function.print_name if block.function is not None else None
+            if name is not None and not name.startswith("std::"):
+                return name
+            block = block.superblock
+    return None
 
 
 def birthplace(g):
@@ -99,9 +123,9 @@ def object_texts(g):
             yield f"the lock at {g.object:#x}, which cannot be read"
             return
         owner = table.get(data, "lock.owner")
-        taken = (table.get(data, "lock.file"), table.get(data, "lock.line"))
+        taken = lock_place(table, data)
         yield f"the lock at {g.object:#x}, held by {owner_text(owner)}" + (
-            f", taken at {place(taken)}" if owner and taken[0] else "")
+            f", taken at {taken}" if owner and taken else "")
     elif g.object:
         yield f"the object at {g.object:#x}"
 
