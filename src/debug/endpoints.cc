@@ -9,10 +9,7 @@ namespace rt {
 namespace {
 
 constexpr const endpoint* table[] = {
-    &pprof_endpoint,
-    &cmdline_endpoint,
-    &symbol_endpoint,
-    &health_endpoint,
+    &pprof_endpoint, &cmdline_endpoint, &symbol_endpoint, &health_endpoint, &metrics_endpoint,
 };
 
 bool answers(const endpoint& e, std::string_view path) noexcept {

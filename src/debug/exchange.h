@@ -87,7 +87,8 @@ std::span<const endpoint* const> endpoints();
 // The most specific endpoint; answers 404, 405 or a redirect itself.
 void route(exchange& x);
 
-extern const endpoint pprof_endpoint, cmdline_endpoint, symbol_endpoint, health_endpoint;
+extern const endpoint pprof_endpoint, cmdline_endpoint, symbol_endpoint, health_endpoint,
+    metrics_endpoint;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -78,7 +78,7 @@ struct alignas(128) worker {
   std::atomic<bool> should_yield{false};  // its goroutine hogs it: give it up at the next choice
                                           // point
   std::atomic<std::uint64_t> created{0}, ended{0};  // goroutines
-  std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0};
+  std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
   std::atomic<goroutine*> shown{nullptr};  // `current`, for the watching thread and dumps
 
   // --- Shared.

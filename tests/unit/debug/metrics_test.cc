@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// /metrics: its figures, its form, and what Prometheus' own checker says of it.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <regex>
+#include <sstream>
+#include <string>
+
+#include "sched/runtime_state.h"
+#include "support/fixture.h"
+#include "taut/chan.h"
+#include "taut/debug.h"
+#include "taut/mutex.h"
+#include "taut/time.h"
+#include "unit/debug/http_client.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using taut::debug::server;
+
+struct page {
+  std::map<std::string, double> samples;  // by name and labels
+  std::map<std::string, std::string> types;
+  std::string text;
+  double at(const std::string& name) const {
+    const auto found = samples.find(name);
+    EXPECT_NE(found, samples.end()) << name << " is missing in\n" << text;
+    return found == samples.end() ? -1 : found->second;
+  }
+};
+
+page fetch(const server& s) {
+  const taut::test::http_answer a = taut::test::parsed(taut::test::exchange_bytes(
+      s.address(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false));
+  EXPECT_EQ(a.status, 200);
+  EXPECT_EQ(a.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+  page p;
+  p.text = a.body;
+  static const std::regex help("# HELP ([a-z_:][a-z0-9_:]*) .+");
+  static const std::regex type("# TYPE ([a-z_:][a-z0-9_:]*) (counter|gauge|histogram)");
+  static const std::regex sample("([a-z_:][a-z0-9_:]*)((?:\\{[a-z_]+=\"[^\"\\\\]*\"\\})?) (\\S+)");
+  std::istringstream lines(a.body);
+  std::smatch m;
+  std::string family;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, m, help)) {
+      family = m[1];
+    } else if (std::regex_match(line, m, type)) {
+      EXPECT_EQ(m[1], family) << line;
+      EXPECT_TRUE(p.types.emplace(m[1], m[2]).second) << "twice: " << line;
+    } else if (std::regex_match(line, m, sample)) {
+      EXPECT_EQ(m[1], family) << line;
+      EXPECT_TRUE(p.samples.emplace(m[1].str() + m[2].str(), std::stod(m[3])).second) << line;
+    } else {
+      ADD_FAILURE() << "not in the format: " << line;
+    }
+  }
+  for (const auto& [name, kind] : p.types)
+    EXPECT_EQ(kind == "counter", name.ends_with("_total")) << name;
+  return p;
+}
+
+server started() {
+  auto s = server::start("127.0.0.1:0");
+  EXPECT_TRUE(s) << s.error().message();
+  return std::move(*s);
+}
+
+TEST(metrics, count_goroutines_by_what_they_wait_for) {
+  taut::start({.workers = 2});
+  {
+    server s = started();
+    taut::run([&] {
+      taut::chan<int> never(0);
+      taut::mutex m;
+      m.lock();
+      for (int i = 0; i < 7; ++i) taut::go([=] { never.recv(); });
+      for (int i = 0; i < 3; ++i) {
+        taut::go([&m] {
+          m.lock();
+          m.unlock();
+        });
+      }
+      taut::test::until_waiting(taut::rt::wait_reason::chan_receive, 7);
+      taut::test::until_waiting(taut::rt::wait_reason::mutex_lock, 3);
+      const page p = fetch(s);
+      EXPECT_EQ(p.at("go_goroutines"), 11);
+      EXPECT_EQ(p.at("taut_goroutines_waiting{reason=\"chan receive\"}"), 7);
+      EXPECT_EQ(p.at("taut_goroutines_waiting{reason=\"sync.Mutex.Lock\"}"), 3);
+      EXPECT_EQ(p.at("go_sched_goroutines_waiting_goroutines"), 10);
+      EXPECT_EQ(p.at("go_sched_goroutines_running_goroutines"), 1);
+      EXPECT_EQ(p.at("go_sched_gomaxprocs_threads"), 2);
+      EXPECT_GE(p.at("go_sched_goroutines_created_goroutines_total"), 11);
+      EXPECT_GT(p.at("taut_goroutines_longest_wait_seconds{reason=\"chan receive\"}"), 0);
+      EXPECT_EQ(p.at("taut_goroutines_longest_wait_seconds{reason=\"sleep\"}"), 0);
+      EXPECT_GT(p.at("process_resident_memory_bytes"), 1e6);
+      EXPECT_GT(p.at("process_open_fds"), 3);
+      EXPECT_LT(std::abs(p.at("process_start_time_seconds") - static_cast<double>(::time(nullptr))),
+                24 * 3600);
+      m.unlock();
+      never.close();
+    });
+  }
+  EXPECT_EQ(taut::stop(), 0u);
+}
+
+// A goroutine that keeps its worker is counted once, however long it does.
+TEST(metrics, count_stalls) {
+  taut::start({.workers = 2});
+  {
+    server s = started();
+    const page before = fetch(s);
+    taut::run([&] {
+      int ends[2];
+      ASSERT_EQ(::pipe(ends), 0);
+      taut::chan<int> done(0);
+      taut::go([=] {
+        char byte;
+        done.send(static_cast<int>(::read(ends[0], &byte, 1)));
+      });
+      double blocked = 0;
+      while (blocked == 0) {
+        blocked = fetch(s).at("taut_stalls_total{kind=\"blocked\"}") -
+                  before.at("taut_stalls_total{kind=\"blocked\"}");
+        taut::yield();
+      }
+      EXPECT_EQ(::write(ends[1], "x", 1), 1);
+      EXPECT_EQ(done.recv(), 1);
+      ::close(ends[0]);
+      ::close(ends[1]);
+    });
+  }
+  taut::stop();
+}
+
+TEST(metrics, pass_promtool) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "promtool is not here (Debian: prometheus)";
+  server s = started();
+  const page p = fetch(s);
+  std::FILE* check = ::popen("promtool check metrics 2>&1", "w");
+  ASSERT_NE(check, nullptr);
+  std::fwrite(p.text.data(), 1, p.text.size(), check);
+  EXPECT_EQ(::pclose(check), 0) << p.text;
+}
+
+}  // namespace
