@@ -218,6 +218,7 @@ void last_one_moves_time(runtime_state& r) noexcept {
 
 // Sleeps until woken or there may be work. False: the thread is to end.
 void sleep(runtime_state& r, worker* w) noexcept {
+  w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
   if (!enter_idle(r, w)) {
     // A spare worker is woken for what only it can run; what came just before it was one woke
     // nobody.
