@@ -35,12 +35,12 @@ bool worth_spinning(int spins) noexcept {
 // By frame pointers, which code has where guards are not inlined; anything else that lies there is
 // no return address, and is passed over by who looks it up. Reads this stack only.
 TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_callers(
-    lock_record& m, const lock_caller& by) noexcept {
+    lock_record& m, const std::uintptr_t* innermost) noexcept {
   constexpr std::uintptr_t most_apart = 4096;
   std::uintptr_t outer[2] = {};
   const goroutine* g = current_goroutine();
   auto end = reinterpret_cast<std::uintptr_t>(g->stack_high);
-  auto frame = reinterpret_cast<std::uintptr_t>(by.frame);
+  auto frame = reinterpret_cast<std::uintptr_t>(innermost);
   for (std::uintptr_t& address : outer) {
     if (frame == 0 || frame >= end) break;
     const std::uintptr_t next = *reinterpret_cast<const std::uintptr_t*>(frame);

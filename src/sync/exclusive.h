@@ -65,13 +65,13 @@ TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
   return f != nullptr && f[0] == '/' && f[1] == 'u' && f[2] == 's' && f[3] == 'r' && f[4] == '/' &&
          (f[5] == 'i' || f[5] == 'l');
 }
-void note_callers(lock_record& m, const lock_caller& by) noexcept;
+void note_callers(lock_record& m, const std::uintptr_t* frame) noexcept;
 
 TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
                                    const lock_caller& by) noexcept {
   m.owner.store(me, std::memory_order_relaxed);               // MO-3
   m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
-  if (is_system_place(by.where)) return note_callers(m, by);
+  if (is_system_place(by.where)) return note_callers(m, by.frame);
   m.file.store(by.where.file, std::memory_order_relaxed);  // MO-3
   m.line.store(by.where.line, std::memory_order_relaxed);  // MO-3
 }

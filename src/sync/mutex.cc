@@ -2,7 +2,9 @@
 // mutex: the exclusive lock of exclusive.h, with its owner checked.
 //
 // Memory order
+//   MO-1  as in exclusive.h: acquire that takes the lock.
 //   MO-3  as in exclusive.h: a goroutine reads its own id in `owner` only when it stored it.
+//   MO-4  as in exclusive.h: who waits.
 #include "taut/mutex.h"
 
 #include "base/check.h"
@@ -20,9 +22,37 @@ mutex::~mutex() {
   }
 }
 
-void mutex::lock(detail::site where) {
+namespace {
+
+// Apart from the usual case, so that this needs no registers saved.
+TAUT_NOINLINE void lock_unusual(detail::lock_record& record, detail::site where,
+                                std::uintptr_t address, const std::uintptr_t* frame) {
   choice_point();
-  lock_exclusive(record_, TAUT_LOCK_CALLER(where));
+  lock_exclusive(record, {where, address, frame});
+}
+TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
+  choice_point();
+  const std::uint64_t owner = record.owner.load(std::memory_order_relaxed);  // MO-3
+  if (TAUT_UNLIKELY(owner != current_owner())) {
+    throw panic(owner == 0 ? "sync: unlock of unlocked mutex"
+                           : "sync: unlock of a mutex that another goroutine holds");
+  }
+  unlock_exclusive(record);
+}
+
+}  // namespace
+
+void mutex::lock(detail::site where) {
+  const lock_caller by = TAUT_LOCK_CALLER(where);
+  if (const goroutine* g = undisturbed_goroutine(); TAUT_LIKELY(g != nullptr)) {
+    std::uint32_t unlocked = 0;
+    if (TAUT_LIKELY(record_.state.compare_exchange_strong(unlocked, exclusive::locked,
+                                                          std::memory_order_acquire,      // MO-1
+                                                          std::memory_order_relaxed))) {  // MO-4
+      return note_owner(record_, g->id.load(std::memory_order_relaxed), by);              // MO-3
+    }
+  }
+  lock_unusual(record_, by.where, by.address, by.frame);
 }
 
 bool mutex::try_lock(detail::site where) noexcept {
@@ -31,11 +61,10 @@ bool mutex::try_lock(detail::site where) noexcept {
 }
 
 void mutex::unlock() {
-  choice_point();
-  const std::uint64_t owner = record_.owner.load(std::memory_order_relaxed);  // MO-3
-  if (TAUT_UNLIKELY(owner != current_owner())) {
-    throw panic(owner == 0 ? "sync: unlock of unlocked mutex"
-                           : "sync: unlock of a mutex that another goroutine holds");
+  const goroutine* g = undisturbed_goroutine();
+  if (TAUT_UNLIKELY(g == nullptr || record_.owner.load(std::memory_order_relaxed) !=  // MO-3
+                                        g->id.load(std::memory_order_relaxed))) {     // MO-3
+    return unlock_unusual(record_);
   }
   unlock_exclusive(record_);
 }

@@ -11,6 +11,7 @@
 #include "base/annotations.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
+#include "sched/park.h"
 #include "sched/worker.h"
 #include "taut/export.h"
 
@@ -32,6 +33,19 @@ TAUT_ALWAYS_INLINE std::uint64_t current_owner() noexcept {
     return w->current->id.load(std::memory_order_relaxed);  // MO-1
 #endif
   return owner_id(current_goroutine());
+}
+
+// The running goroutine when its operations need nothing but themselves: no choice point is on.
+// Else, and in a thread that runs none, nullptr.
+TAUT_ALWAYS_INLINE const goroutine* undisturbed_goroutine() noexcept {
+#if defined(TAUT_TSAN)  // a worker's fields are not for instrumented code
+  return nullptr;
+#else
+  const worker* w = current_worker();
+  return TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed) || w == nullptr)  // MO-1
+             ? nullptr
+             : w->current;
+#endif
 }
 
 }  // namespace rt
