@@ -214,7 +214,7 @@ class CommandTest(unittest.TestCase):
             if not piece:
                 break
             seen += piece
-            if not ended and b"SINCE START" in seen:
+            if not ended and b"GROWN" in seen:
                 ended = True
                 end(pid, master)
         else:

@@ -21,10 +21,6 @@ std::string key_of(const frame& f) {
          std::to_string(f.line);
 }
 
-std::string change_text(std::int64_t n) {
-  return n == 0 ? "0" : (n > 0 ? "+" : "-") + grouped(static_cast<std::uint64_t>(std::llabs(n)));
-}
-
 std::string percent_text(std::uint64_t before, std::uint64_t after) {
   if (before == 0) return "new";
   char text[32];

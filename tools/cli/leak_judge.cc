@@ -124,7 +124,7 @@ leak_list judge(const dump& d, bool asked_collector, const leak_limits& limits) 
         group.evidence = state.starts_with("select") ? "a select without cases never ends"
                                                      : "nothing ever comes through a nil channel";
       } else {
-        group.evidence = "the collector found nothing that could wake it";
+        group.evidence = "the service found nothing that could wake it";
       }
     } else if (is_lock(state) && timed) {
       group.evidence = "a lock is seldom held that long; its owner may be slow, or stuck too";

@@ -44,6 +44,21 @@ bool is_runtime(const frame& f) {
          begins(name, "syscall.") || name == "panic" || is_taut(name);
 }
 
+// The folder with taut's sources, from a function whose name tells that it is one of them. A
+// function of ours may be shown without its namespace.
+std::string_view taut_folder(const stack& s) {
+  for (const frame& f : s.frames) {
+    if (!begins(f.function, "taut::rt::")) continue;
+    const std::size_t at = std::string_view(f.file).rfind("/src/");
+    if (at != std::string::npos) return std::string_view(f.file).substr(0, at + 5);
+  }
+  return {};
+}
+
+bool within(const frame& f, std::string_view folder) {
+  return !folder.empty() && begins(f.file, folder);
+}
+
 struct hint {
   std::string_view prefix;  // of a function's name
   std::string_view state;
@@ -71,6 +86,18 @@ constexpr hint hints[] = {
     {"internal/sync.runtime_SemacquireMutex", "sync.Mutex.Lock"},
     {"internal/sync.(*Mutex)", "sync.Mutex.Lock"},
     {"sync.(*Mutex).", "sync.Mutex.Lock"},
+    {"taut::detail::chan_recv", "chan receive"},
+    {"taut::detail::chan_send", "chan send"},
+    {"taut::detail::select", "select"},
+    {"taut::mutex::lock", "sync.Mutex.Lock"},
+    {"taut::shared_mutex::lock_shared", "sync.RWMutex.RLock"},
+    {"taut::shared_mutex::lock", "sync.RWMutex.Lock"},
+    {"taut::wait_group::wait", "sync.WaitGroup.Wait"},
+    {"taut::condition::wait", "sync.Cond.Wait"},
+    {"taut::semaphore::acquire", "semacquire"},
+    {"taut::sleep", "sleep"},
+    {"taut::debug::stack_unavailable::running", "running"},
+    {"taut::debug::stack_unavailable::blocking", "syscall"},
     {"syscall.Syscall", "syscall"},
     {"runtime.notetsleepg", "syscall"},
     {"runtime.cgocall", "syscall"},
@@ -146,11 +173,12 @@ bool is_library(const frame& f) {
 }
 
 const frame* blocked_at(const stack& s) {
+  const std::string_view ours = taut_folder(s);
   for (const frame& f : s.frames) {
-    if (!f.function.empty() && !is_library(f)) return &f;
+    if (!f.function.empty() && !is_library(f) && !within(f, ours)) return &f;
   }
   for (const frame& f : s.frames) {
-    if (!f.function.empty() && !is_runtime(f)) return &f;
+    if (!f.function.empty() && !is_runtime(f) && !within(f, ours)) return &f;
   }
   return s.frames.empty() ? nullptr : &s.frames.front();
 }
@@ -171,12 +199,13 @@ std::string short_place_text(const frame& f) {
 
 std::string state_of(const stack& s) {
   // Waits are entered by a few runtime frames; deeper ones would be somebody else's callers.
-  const std::size_t depth = std::min<std::size_t>(s.frames.size(), 8);
+  const std::size_t depth = std::min<std::size_t>(s.frames.size(), 12);
+  const std::string_view ours = taut_folder(s);
   for (std::size_t i = 0; i < depth; ++i) {
     for (const hint& h : hints) {
       if (begins(s.frames[i].function, h.prefix)) return std::string(h.state);
     }
-    if (!is_library(s.frames[i])) break;
+    if (!is_library(s.frames[i]) && !within(s.frames[i], ours)) break;
   }
   return {};
 }

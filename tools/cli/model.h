@@ -79,7 +79,8 @@ struct dump {
 
 const char* to_text(dump_format format);
 
-// Whether a function belongs to a language's own library, Go's or ours, and not to the program.
+// Whether a function belongs to a language's own library, Go's or ours, and not to the program, by
+// its name alone.
 bool is_library(const frame& f);
 // The place to show for a stack: the innermost frame of the program's own code, or the innermost
 // that is not the runtime's. Null for an empty stack.

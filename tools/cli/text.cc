@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 
 namespace taut::cli {
 namespace {
@@ -52,6 +53,10 @@ std::string grouped(std::uint64_t n) {
   std::string digits = std::to_string(n);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
   return digits;
+}
+
+std::string change_text(std::int64_t n) {
+  return n == 0 ? "0" : (n > 0 ? "+" : "-") + grouped(static_cast<std::uint64_t>(std::llabs(n)));
 }
 
 std::string duration_text(std::int64_t nanoseconds) {

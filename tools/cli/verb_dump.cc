@@ -77,7 +77,8 @@ class dump_writer {
     elided(s.frames.size());
     if (s.unavailable) out += "    running on another thread; its stack was not to be had\n";
     if (!s.created.function.empty() || !s.created.file.empty())
-      out += fitted("    created by " + printable(s.created.function) + "  " +
+      out += fitted("    created by " +
+                        (s.created.function.empty() ? "" : printable(s.created.function) + "  ") +
                         printable(place_text(s.created)),
                     0) +
              "\n";

@@ -124,8 +124,8 @@ std::string table_text(const history& h, const arguments& a, std::size_t width, 
   const bool rated = h.has_rate();
   std::vector<column> columns{{"COUNT", true}};
   if (rated) {
-    columns.push_back({"PER SECOND", true});
-    columns.push_back({"SINCE START", true});
+    columns.push_back({"PER S", true});
+    columns.push_back({"GROWN", true});
   }
   columns.push_back({"STATE", false, true});
   columns.push_back({"BLOCKED AT", false, true});
@@ -136,7 +136,7 @@ std::string table_text(const history& h, const arguments& a, std::size_t width, 
     std::vector<std::string> cells{grouped(r->second.count)};
     if (rated) {
       cells.push_back(signed_text(h.rate(r->first), ""));
-      cells.push_back(signed_text(static_cast<double>(h.growth(r->first)), ""));
+      cells.push_back(change_text(h.growth(r->first)));
     }
     cells.push_back(r->second.state.empty() ? "?" : printable(r->second.state));
     cells.push_back(printable(short_place_text(r->second.blocked)));
@@ -150,8 +150,7 @@ std::string head_text(const history& h, const std::string& name) {
   std::string text =
       name + "  " + grouped(h.now().total) + (h.now().total == 1 ? " goroutine" : " goroutines");
   if (h.has_rate())
-    text += "  " + signed_text(h.rate(), "/s") + "  " +
-            signed_text(static_cast<double>(h.growth()), "") + " in " +
+    text += "  " + signed_text(h.rate(), "/s") + "  " + change_text(h.growth()) + " in " +
             duration_text(static_cast<std::int64_t>(h.seconds() * 1e9));
   return text;
 }

@@ -147,4 +147,18 @@ TEST(model, blocked_place_is_the_programs_own) {
   EXPECT_EQ(blocked_at(d.stacks[d.goroutines[1].stack])->function, "net.(*conn).Read");
 }
 
+TEST(model, tauts_own_functions_are_passed_over) {
+  stack s;
+  s.frames = {{"taut::rt::park", "/lib/taut/src/sched/park.cc", 1},
+              {"wait_in", "/lib/taut/src/chan/chan_core.cc", 2},
+              {"taut::detail::chan_recv", "/lib/taut/src/chan/chan_core.cc", 3},
+              {"operator()", "/app/src/main.cc", 4},
+              {"taut::rt::entry", "/lib/taut/src/sched/go.cc", 5}};
+  ASSERT_NE(blocked_at(s), nullptr);
+  EXPECT_EQ(blocked_at(s)->line, 4u);
+  EXPECT_EQ(state_of(s), "chan receive");
+  s.frames.erase(s.frames.begin() + 3);
+  EXPECT_EQ(blocked_at(s)->function, "taut::rt::park");
+}
+
 }  // namespace

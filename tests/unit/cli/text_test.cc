@@ -15,6 +15,9 @@ TEST(text, numbers_and_durations) {
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(grouped(1234567), "1,234,567");
+  EXPECT_EQ(change_text(0), "0");
+  EXPECT_EQ(change_text(-1234), "-1,234");
+  EXPECT_EQ(change_text(7), "+7");
   EXPECT_EQ(duration_text(250'000'000), "250ms");
   EXPECT_EQ(duration_text(185'000'000'000), "3m5s");
   EXPECT_EQ(duration_text(-5), "0ms");
