@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -315,7 +316,32 @@ RUNTIME_THREAD_TEST(server, is_healthy) {
   EXPECT_TRUE(health["stalled"].empty());
 }
 
-// Bytes that are almost requests, by the thousand. Any answer is a clean refusal or a right one.
+// With a seed no spare worker joins, so what is ready waits for the loop to end.
+TEST(server, is_unhealthy_when_nothing_starts) {
+  taut::start({.workers = 1, .perturb_seed = 1});
+  server s = started();
+  std::atomic<bool> spins{false}, stop{false};
+  taut::wait_group done;
+  done.go([&] {
+    spins = true;
+    while (!stop) {
+    }
+  });
+  while (!spins) std::this_thread::sleep_for(1ms);
+  done.go([] {});
+  const http_answer a = ask(s.address(), "/healthz");
+  EXPECT_EQ(a.status, 503);
+  const auto health = nlohmann::json::parse(a.body);
+  EXPECT_EQ(health["status"], "stuck");
+  EXPECT_EQ(health["stalled"].size(), 1u);
+  stop = true;
+  done.wait();
+  EXPECT_EQ(ask(s.address(), "/healthz").status, 200);
+  taut::stop();
+}
+
+// Bytes that are almost requests, by the thousand (TAUT_TEST_HTTP_REQUESTS: how many). Any answer
+// is a clean refusal or a right one.
 TEST(server, survives_malformed_requests) {
   server s = started();
   std::mt19937 random(20261122);
@@ -343,7 +369,9 @@ TEST(server, survives_malformed_requests) {
                                            "Connection: close\r\n"};
   auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   std::set<int> statuses;
-  for (int round = 0; round < 4000; ++round) {
+  const char* wanted = std::getenv("TAUT_TEST_HTTP_REQUESTS");
+  const int requests = wanted == nullptr ? 4000 : std::atoi(wanted);
+  for (int round = 0; round < requests; ++round) {
     std::string bytes = good[below(good.size())];
     for (std::size_t changes = below(5); changes-- > 0 && !bytes.empty();) {
       const std::size_t at = below(bytes.size());
