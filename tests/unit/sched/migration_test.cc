@@ -135,8 +135,10 @@ TEST(migration, exceptions_travel) {
     }
     done.wait();
   });
+#if !defined(TAUT_ASAN)  // whose frames keep pointers to thread-local memory: then nothing moves
   EXPECT_GT(moved_while_caught, 0);
   EXPECT_GT(moved_while_unwinding, 0);
+#endif
 }
 
 TEST(migration, a_pin_keeps_and_its_end_lets_go) {
