@@ -63,7 +63,7 @@ stack_profile profile_of(const char* name, const snapshot& s, std::int64_t time,
 
 stack_profile collect_goroutines(const frame_registers* caller) {
   const std::int64_t time = wall_now();
-  const snapshot s({.caller = caller});
+  const snapshot s({.caller = caller, .facts = false});
   return profile_of("goroutine", s, time, [](std::uint32_t) { return true; });
 }
 

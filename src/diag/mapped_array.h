@@ -60,6 +60,8 @@ class mapped_array {
                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
                   : ::mremap(data_, capacity_ * sizeof(T), wanted * sizeof(T), MREMAP_MAYMOVE);
     if (p == MAP_FAILED) return false;
+    // A million records in pages of 4 KiB are mostly page faults.
+    if (wanted * sizeof(T) >= large) ::madvise(p, wanted * sizeof(T), MADV_HUGEPAGE);
     data_ = static_cast<T*>(p);
     capacity_ = wanted;
     return true;
@@ -78,6 +80,7 @@ class mapped_array {
 
  private:
   static constexpr std::size_t first = sizeof(T) >= 4096 ? 1 : 4096 / sizeof(T);
+  static constexpr std::size_t large = std::size_t{8} << 20;
   T* data_ = nullptr;
   std::size_t size_ = 0, capacity_ = 0;
 };

@@ -108,7 +108,7 @@ TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
 
 }  // namespace
 
-TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept {
+TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool facts) noexcept {
   goroutine_record g;
   g.park_sequence = from.park_sequence.load(std::memory_order_acquire);  // MO-1
   g.id = from.id.load(std::memory_order_relaxed);                        // MO-2
@@ -139,8 +139,8 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
   const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
   g.linked =
       claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
-  if (g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
-  if (g.waits()) {
+  if (facts && g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
+  if (facts && g.waits()) {
     const std::uint8_t ends = from.wait_mask.load(std::memory_order_relaxed);  // MO-2
     g.limited = (ends & interrupt::deadline) != 0 ||
                 ((ends & interrupt::bound) != 0 && can_end(g.bound_to)) ||
@@ -165,8 +165,10 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from) noexcept 
     }
   }
   const auto index = static_cast<std::uint32_t>(goroutines.size());
-  if (!goroutines.push_back(g)) return keep(false);
-  keep(by_id_.insert(g.id, index) && by_slot_.insert(key_of(&from), index));
+  // One too long when there was no memory for the last record.
+  if (!origins_.resize(index) || !origins_.push_back(&from) || !goroutines.push_back(g))
+    return keep(false);
+  if (facts) keep(by_id_.insert(g.id, index) && by_slot_.insert(key_of(&from), index));
 }
 
 // The cases lie in memory of the waiting goroutine: it is there while the goroutine waits, which
@@ -309,69 +311,80 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
     }
     std::sort(watched_.begin(), watched_.end());
   }
-  the_registry().for_each([&](const goroutine& from) TAUT_READS_OTHERS {
-    const std::uint32_t index = by_slot_.find(key_of(&from));
-    if (index == mapped_index::none) return;
-    goroutine_record& g = goroutines[index];
-    if (g.mine && wanted.caller != nullptr) copy_own_stack(g, *wanted.caller);
-    if (g.is_thread) {
-      std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-      g.stable = g.waits() &&
-                 from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
-      return;
+  // What is read next lies far apart: by then it is on its way.
+  constexpr std::size_t ahead = 8;
+  for (std::uint32_t index = 0; index < goroutines.size(); ++index) {
+    if (index + ahead < goroutines.size()) {
+      const auto* stack = reinterpret_cast<const char*>(goroutines[index + ahead].sp);
+      for (std::size_t line = 0; line < 512 && stack != nullptr; line += 64)
+        __builtin_prefetch(stack + line);
+      __builtin_prefetch(&origins_[index + ahead]->park_sequence);
     }
-    const auto sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
+    copy_stack(index, wanted, copy);
+  }
+}
+
+TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_options& wanted,
+                                            mapped_array<std::uintptr_t>& copy) noexcept {
+  const goroutine& from = *origins_[index];
+  goroutine_record& g = goroutines[index];
+  if (g.mine && wanted.caller != nullptr) copy_own_stack(g, *wanted.caller);
+  if (g.is_thread) {
     std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-    const bool saved =
-        g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
-    std::uintptr_t low = 0;
-    std::size_t bytes = 0;
-    if (saved && (wanted.stacks || wanted.references)) {
-      low = sp;
-      bytes = std::min<std::size_t>(g.stack_high - sp, most_stack);
-    } else if (g.mine && wanted.references && wanted.caller != nullptr) {
-      // Above the frames that look: those know everybody.
-      low = wanted.caller->sp;
-      bytes = std::min<std::size_t>(g.stack_high - low, most_stack);
-    } else if (!saved && wanted.references) {
-      // It runs, or may at once: what its stack ever held counts as its own.
-      bytes = std::min<std::size_t>(touched_stack(reinterpret_cast<std::byte*>(g.stack_low),
-                                                  reinterpret_cast<std::byte*>(g.stack_high)),
-                                    most_stack);
-      low = g.stack_high - bytes;
-    }
-    if (bytes != 0 && !copy.resize(bytes / sizeof(std::uintptr_t))) return keep(false);
-    if (bytes != 0)
-      copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
-    std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-    // A goroutine that was woken and has not noted it yet is runnable already.
-    g.stable = saved &&
-               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
-               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;     // MO-1
-    g.sp = g.stable ? sp : g.stack_low;
-    if (!g.stable) ++without_stack;
-    if (g.stable && wanted.stacks) {
-      const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data());
-      const saved_registers at = registers_of(sp, bytes_of);
-      frame_registers registers{at.pc, at.sp, at.fp};
-      registers.exact = false;
-      std::uintptr_t pcs[most_frames];
-      const std::size_t n = unwind_copy(registers, {sp, sp + bytes}, bytes_of, pcs, most_frames);
-      g.first_frame = static_cast<std::uint32_t>(frames.size());
-      keep(frames.append(pcs, n));
-      g.frames = static_cast<std::uint32_t>(n);
-    }
-    if (wanted.references && bytes != 0) find_references(index, low, copy.data(), copy.size());
-  });
+    g.stable =
+        g.waits() && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
+    return;
+  }
+  const auto sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
+  std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  const bool saved =
+      g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
+  std::uintptr_t low = 0;
+  std::size_t bytes = 0;
+  if (saved && (wanted.stacks || wanted.references)) {
+    low = sp;
+    bytes = std::min<std::size_t>(g.stack_high - sp, most_stack);
+  } else if (g.mine && wanted.references && wanted.caller != nullptr) {
+    // Above the frames that look: those know everybody.
+    low = wanted.caller->sp;
+    bytes = std::min<std::size_t>(g.stack_high - low, most_stack);
+  } else if (!saved && wanted.references) {
+    // It runs, or may at once: what its stack ever held counts as its own.
+    bytes = std::min<std::size_t>(touched_stack(reinterpret_cast<std::byte*>(g.stack_low),
+                                                reinterpret_cast<std::byte*>(g.stack_high)),
+                                  most_stack);
+    low = g.stack_high - bytes;
+  }
+  if (bytes != 0 && !copy.resize(bytes / sizeof(std::uintptr_t))) return keep(false);
+  if (bytes != 0)
+    copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
+  std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  // A goroutine that was woken and has not noted it yet is runnable already.
+  g.stable = saved &&
+             from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
+             from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;     // MO-1
+  g.sp = g.stable ? sp : g.stack_low;
+  if (!g.stable) ++without_stack;
+  if (g.stable && wanted.stacks) {
+    const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data());
+    const saved_registers at = registers_of(sp, bytes_of);
+    frame_registers registers{at.pc, at.sp, at.fp};
+    registers.exact = false;
+    std::uintptr_t pcs[most_frames];
+    const std::size_t n = unwind_copy(registers, {sp, sp + bytes}, bytes_of, pcs, most_frames);
+    g.first_frame = static_cast<std::uint32_t>(frames.size());
+    keep(frames.append(pcs, n));
+    g.frames = static_cast<std::uint32_t>(n);
+  }
+  if (wanted.references && bytes != 0) find_references(index, low, copy.data(), copy.size());
 }
 
 // Who was woken while the stacks were read may have been woken by what was not found on them any
 // more.
 TAUT_READS_OTHERS void snapshot::confirm() noexcept {
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-  the_registry().for_each([&](const goroutine& from) {
-    const std::uint32_t index = by_slot_.find(key_of(&from));
-    if (index == mapped_index::none) return;
+  for (std::uint32_t index = 0; index < goroutines.size(); ++index) {
+    const goroutine& from = *origins_[index];
     goroutine_record& g = goroutines[index];
     const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
     g.linked = g.linked && (claim == claim_state::none ? from.single.queue != nullptr
@@ -379,16 +392,16 @@ TAUT_READS_OTHERS void snapshot::confirm() noexcept {
     g.stable = g.stable &&
                from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&  // MO-1
                from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;   // MO-2
-  });
+  }
 }
 
 snapshot::snapshot(const snapshot_options& wanted) noexcept {
   taken = now();
   keep(text.push_back(0));
-  the_registry().for_each([&](const goroutine& g) { copy_goroutine(g); });
-  copy_objects();
+  the_registry().for_each([&](const goroutine& g) { copy_goroutine(g, wanted.facts); });
+  if (wanted.facts) copy_objects();
   copy_stacks(wanted);
-  confirm();
+  if (wanted.facts) confirm();
 }
 
 std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {

@@ -9,7 +9,7 @@
 // never faults: descriptors, stacks and channels are never unmapped, other objects are read by the
 // kernel's copy.
 //
-// Cost         about 0.3 us per goroutine, and 0.5 us more with its stack; 200 bytes each.
+// Cost         see bench/micro/profile_bench.cc; 200 bytes a goroutine.
 #pragma once
 
 #include <cstddef>
@@ -123,6 +123,8 @@ struct snapshot_options {
   bool stacks = true;                       // frames of those that wait
   bool references = false;                  // what their stacks refer to
   const frame_registers* caller = nullptr;  // of the goroutine that asks, for its own frames
+  // Objects, a second look at who waits, and look-up by id: what verdicts need and counts do not.
+  bool facts = true;
 };
 
 class snapshot {
@@ -161,13 +163,15 @@ class snapshot {
   }
 
  private:
-  void copy_goroutine(const goroutine& from) noexcept;
+  void copy_goroutine(const goroutine& from, bool facts) noexcept;
   void copy_cases(goroutine_record& g, const goroutine& from) noexcept;
   void copy_objects() noexcept;
   void copy_channel(const void* address) noexcept;
   // Whether the node, or what it hangs below, can still end. Looks once at each.
   bool can_end(const void* node) noexcept;
   void copy_stacks(const snapshot_options& wanted) noexcept;
+  void copy_stack(std::uint32_t index, const snapshot_options& wanted,
+                  mapped_array<std::uintptr_t>& copy) noexcept;
   void confirm() noexcept;
   void copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept;
   void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,
@@ -175,6 +179,7 @@ class snapshot {
   std::uint32_t goroutine_with_stack(std::uintptr_t word) const noexcept;
   void keep(bool stored) noexcept { complete = complete && stored; }
 
+  mapped_array<const goroutine*> origins_;  // of the records; descriptors are never unmapped
   mapped_index by_id_, by_slot_, by_channel_, by_object_, by_context_;
   mapped_array<std::uintptr_t> watched_;
   std::uintptr_t stacks_low_ = 0, stacks_high_ = 0;
