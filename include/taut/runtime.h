@@ -67,6 +67,10 @@ struct options {
   // Install a SIGQUIT handler that prints a dump of all goroutines and exits with status 2, as Go's
   // runtime does.
   bool handle_sigquit = true;
+  // On SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT print the signal and a dump of all goroutines,
+  // the one that got it first, and then die of the signal as without it. A handler that the program
+  // has installed before is left in charge. Off: only a stack overflow is named.
+  bool handle_crash = true;
 };
 
 // start() starts the runtime. Throws panic when it already runs, std::system_error when threads or

@@ -14,6 +14,7 @@
 #include "arch/context.h"
 #include "base/clock.h"
 #include "chan/chan_core.h"
+#include "sched/diagnosis.h"
 #include "sched/labels.h"
 #include "sched/registry.h"
 #include "sched/runtime_state.h"

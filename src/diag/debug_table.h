@@ -48,8 +48,6 @@ namespace rt {
 
 // Fills in the addresses. Called when the runtime starts.
 void publish_debug_table() noexcept;
-// Notes a fatal signal. Async-signal-safe.
-void note_fatal_signal(int signal, std::uint64_t goroutine) noexcept;
 const taut_debug_table& debug_table() noexcept;
 
 }  // namespace rt

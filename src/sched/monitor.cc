@@ -28,6 +28,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sched/crash.h"
+#include "sched/diagnosis.h"
 #include "sched/park.h"
 #include "sched/place.h"
 #include "sched/poller.h"
@@ -191,6 +193,7 @@ void repair_wakeups(runtime_state& r) noexcept {
 
 void* monitor_main(void*) {
   ::pthread_setname_np(::pthread_self(), "taut/watch");
+  begin_crash_help();
   runtime_state& r = the_runtime();
   std::int64_t last_active = real_now(), last_trim = last_active;
   std::uint64_t seen_activity = 0;
@@ -212,6 +215,7 @@ void* monitor_main(void*) {
     }
     r.monitor_note.reset();
     if (take_quit_request()) die_of_quit();
+    help_with_crash_report();
     if (r.deadlock_suspected.load()) {
       ask_about_deadlock(r);
     } else {
@@ -280,9 +284,11 @@ void start_monitor() {
   const int error = ::pthread_create(&monitor_thread, nullptr, monitor_main, nullptr);
   ::pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (error != 0) fatal("no thread to watch the workers: raise the limit of processes (ulimit -u)");
+  set_crash_help(true);
 }
 
 void stop_monitor() noexcept {
+  set_crash_help(false);
   monitor_stops.store(true);
   the_runtime().monitor_note.wake();
   ::pthread_join(monitor_thread, nullptr);

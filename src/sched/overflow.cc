@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdio>
 
 #include "arch/stack.h"
@@ -19,9 +18,19 @@ namespace rt {
 namespace {
 
 constexpr std::size_t signal_stack_size = std::size_t{64} << 10;
-struct sigaction previous_segv, previous_bus;
 
-void report(const goroutine_slab& slab, std::uintptr_t address) noexcept {
+}  // namespace
+
+bool is_stack_guard(std::uintptr_t address) noexcept {
+  const goroutine_slab* slab = the_registry().find_stack(address);
+  if (slab == nullptr) return false;
+  const std::size_t i =
+      (address - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
+  return address < reinterpret_cast<std::uintptr_t>(slab->stacks.low(i));
+}
+
+void report_overflow(std::uintptr_t address) noexcept {
+  const goroutine_slab& slab = *the_registry().find_stack(address);
   const std::size_t i =
       (address - reinterpret_cast<std::uintptr_t>(slab.stacks.base)) / slab.stacks.stride();
   const goroutine& g = slab.descriptors[i];
@@ -38,41 +47,6 @@ void report(const goroutine_slab& slab, std::uintptr_t address) noexcept {
       g.name[0] != 0 ? ")" : "", size, touched_stack(g.stack_low, g.stack_high),
       g.created.file != nullptr ? g.created.file : "?", g.created.line, size * 4);
   write_all(2, text);
-}
-
-void on_fault(int signal, siginfo_t* info, void* context) noexcept {
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  const goroutine_slab* slab = the_registry().find_stack(address);
-  if (slab != nullptr) {
-    const std::size_t i =
-        (address - reinterpret_cast<std::uintptr_t>(slab->stacks.base)) / slab->stacks.stride();
-    if (address < reinterpret_cast<std::uintptr_t>(slab->stacks.low(i))) report(*slab, address);
-  }
-  const struct sigaction& previous = signal == SIGSEGV ? previous_segv : previous_bus;
-  if (slab == nullptr && (previous.sa_flags & SA_SIGINFO) != 0) {
-    previous.sa_sigaction(signal, info, context);
-    return;
-  }
-  if (slab == nullptr && previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-    previous.sa_handler(signal);
-    return;
-  }
-  // The instruction runs again and meets the default: a core file that shows the place.
-  struct sigaction plain = {};
-  plain.sa_handler = SIG_DFL;
-  ::sigaction(signal, &plain, nullptr);
-}
-
-}  // namespace
-
-void install_overflow_handler() noexcept {
-  static std::atomic<bool> done{false};
-  if (done.exchange(true)) return;
-  struct sigaction mine = {};
-  mine.sa_sigaction = on_fault;
-  mine.sa_flags = SA_SIGINFO | SA_ONSTACK;
-  ::sigaction(SIGSEGV, &mine, &previous_segv);
-  ::sigaction(SIGBUS, &mine, &previous_bus);
 }
 
 void* install_signal_stack() noexcept {

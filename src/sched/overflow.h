@@ -2,6 +2,8 @@
 // A goroutine that used up its stack touches the guard page: named, never silent.
 #pragma once
 
+#include <cstdint>
+
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -9,9 +11,11 @@ namespace rt {
 
 struct worker;
 
-// Installs the process's SIGSEGV and SIGBUS handler, once. Faults outside guard pages go to the
-// handler that was there before.
-void install_overflow_handler() noexcept;
+// Whether the address lies in a guard page of a goroutine's stack. Async-signal-safe, as is the
+// next.
+bool is_stack_guard(std::uintptr_t address) noexcept;
+// Says whose stack it was and what to do.
+void report_overflow(std::uintptr_t address) noexcept;
 // Gives the calling thread an alternate signal stack, on which the handler runs; and takes it back.
 void* install_signal_stack() noexcept;
 void remove_signal_stack(void* stack) noexcept;

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/memory_root.h"
+#include "sched/crash.h"
 #include "sched/current.h"
 #include "sched/diagnosis.h"
 #include "sched/registry.h"
@@ -62,6 +63,7 @@ void on_quit(int) noexcept {
   text += "\n\n";
   write_all(2, text.c_str());
   write_goroutine_dump(2);
+  dump_is_written();
   std::abort();
 }
 

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
+#include "sched/crash.h"
 #include "sched/diagnosis.h"
 #include "sched/idle.h"
 #include "sched/overflow.h"
@@ -167,8 +168,8 @@ void start_locked(const options& wanted) {
   set_virtual_time(wanted.virtual_time);
   refresh_coarse_time(now());
   choice_points_on.store(r.wanted.perturb_seed != 0);
-  install_overflow_handler();
   prepare_diagnosis();
+  install_crash_handlers(wanted.handle_crash);
   install_process_hooks(wanted);
   r.able.store(r.target);
   for (int i = 0; i < r.target; ++i) {

@@ -44,7 +44,7 @@ struct job {
 }  // namespace
 
 int main() {
-  taut::start({.workers = 2});
+  taut::start({.workers = 2, .handle_crash = false});
   taut::run([] {
     taut::chan<job> jobs(2);  // place: jobs
     taut::chan<int> left(0), right(0);

@@ -3,55 +3,17 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <regex>
 #include <string>
+
+#include "programs/child.h"
 
 namespace {
 
-struct ending {
-  std::string text;  // stderr, normalised
-  int status = 0;
-};
-
-ending run(const std::string& program) {
-  int ends[2];
-  EXPECT_EQ(::pipe(ends), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(ends[1], 2);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    ::alarm(60);
-    const std::string path = std::string(TAUT_TEST_BINARY_DIR) + "/programs/" + program;
-    ::execl(path.c_str(), path.c_str(), nullptr);
-    ::_exit(127);
-  }
-  ::close(ends[1]);
-  ending e;
-  char piece[4096];
-  for (ssize_t n; (n = ::read(ends[0], piece, sizeof piece)) > 0;)
-    e.text.append(piece, static_cast<std::size_t>(n));
-  ::close(ends[0]);
-  ::waitpid(child, &e.status, 0);
-  e.text = std::regex_replace(e.text, std::regex(R"( \+0x[0-9a-f]+)"), "");
-  e.text = std::regex_replace(e.text, std::regex(R"((goroutine )[0-9]+)"), "$1N");
-  e.text = std::regex_replace(e.text, std::regex(R"(\t\S*/([^/\s]+:[0-9]+))"), "\t$1");
-  return e;
-}
-
-// The blocks of the dump, each a goroutine, must have Go's grammar.
-void expect_grammar(const std::string& dump) {
-  static const std::regex whole(
-      R"((goroutine N \[[^\]\n]+\]( \{[^\n]*\})?:\n(([^\t\n]+\(\.\.\.\)\n\t[^\n]+:\d+\n)+|\tgoroutine running on other thread; stack unavailable\n)(created by \S+( in goroutine N)?\n\t[^\n]+:\d+\n)?\n?)+)");
-  EXPECT_TRUE(std::regex_match(dump, whole)) << dump;
-}
-
-std::string after_first_paragraph(const std::string& text) {
-  const std::size_t at = text.find("\n\n");
-  return at == text.npos ? std::string() : text.substr(at + 2);
-}
+using taut::test::after_first_paragraph;
+using taut::test::ending;
+using taut::test::expect_grammar;
+using taut::test::run;
 
 TEST(dying, deadlock_is_named_and_dumped) {
   const ending e = run("deadlock");
@@ -95,6 +57,9 @@ TEST(dying, stack_overflow_is_named) {
   const ending e = run("stack_overflow");
   EXPECT_NE(e.text.find("fatal error: stack overflow"), std::string::npos) << e.text;
   EXPECT_NE(e.text.find("(digger) used all 65536 bytes"), std::string::npos) << e.text;
+  const std::size_t dump = e.text.find("\n\ngoroutine N [running] {name: digger}:\ndeeper(...)\n");
+  ASSERT_NE(dump, std::string::npos) << e.text;
+  EXPECT_NE(e.text.find(" frames elided...\n", dump), std::string::npos) << e.text;
   EXPECT_TRUE(WIFSIGNALED(e.status)) << e.status;
 }
 
