@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goroutines that wait in every way a reader of a core wants to see; then the program aborts.
+// Goroutines that wait in every way a reader of a core wants to see; then the program aborts, or
+// with an argument says that it is ready and goes on.
+#include <sys/prctl.h>
 #include <taut/chan.h>
 #include <taut/diag.h>
 #include <taut/go.h>
 #include <taut/mutex.h>
 #include <taut/runtime.h>
 #include <taut/select.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -43,9 +47,11 @@ struct job {
 
 }  // namespace
 
-int main() {
+int main(int count, char**) {
+  // Readers that are no parents of this process are welcome.
+  ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
   taut::start({.workers = 2, .handle_crash = false});
-  taut::run([] {
+  taut::run([=] {
     taut::chan<job> jobs(2);  // place: jobs
     taut::chan<int> left(0), right(0);
     taut::mutex lock;
@@ -61,6 +67,11 @@ int main() {
     }
     taut::go({.name = "spinner"}, [] { spin(); });  // place: make_spinner
     while (!spinning.load()) taut::yield();
+    if (count > 1) {
+      std::puts("ready");
+      std::fflush(stdout);
+      ::sleep(600);  // place: sleep
+    }
     std::abort();  // place: abort
   });
 }

@@ -39,7 +39,7 @@ TEST(dying, goexit_of_the_first_goroutine) {
 TEST(dying, escaped_exception_shows_the_thrower_first) {
   const ending e = run("escaped_exception");
   EXPECT_TRUE(e.text.starts_with("panic: bad input\n\ngoroutine N [running]:\n")) << e.text;
-  EXPECT_NE(e.text.find("parse(...)\n\tescaped_exception.cc:11\n"), std::string::npos) << e.text;
+  EXPECT_NE(e.text.find("parse(...)\n\tescaped_exception.cc:13\n"), std::string::npos) << e.text;
   EXPECT_NE(e.text.find("goroutine N [chan receive] {name: main}:\n"), std::string::npos) << e.text;
   expect_grammar(after_first_paragraph(e.text));
   EXPECT_TRUE(WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGABRT) << e.status;

@@ -1,22 +1,187 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes and core files, read without their cooperation.
+// Processes and core files as sources, read without their cooperation: wedged, stopped or dead.
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "cli/debug_table_reader.h"
 #include "cli/error.h"
+#include "cli/frame_walker.h"
+#include "cli/parse.h"
+#include "cli/process_memory.h"
 #include "cli/source.h"
 
 namespace taut::cli {
+namespace {
+
+bool begins(const frame& f, std::string_view prefix) { return f.function.starts_with(prefix); }
+
+// As libtaut's own dumps: what the reader did not write and cannot change is left out. `root`:
+// where libtaut's sources were.
+bool is_hidden(const frame& f, const std::string& root) {
+  for (std::string_view prefix : {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_",
+                                  "std::__invoke", "std::invoke", "__clone", "start_thread"}) {
+    if (begins(f, prefix)) return true;
+  }
+  const bool ours =
+      (!root.empty() && f.file.starts_with(root)) || f.file.find("/include/taut/") != f.file.npos;
+  return ours && !begins(f, "taut::");
+}
+
+// Every goroutine's outermost frame tells.
+std::string root_of(const std::vector<frame>& frames) {
+  constexpr std::string_view tail = "sched/spawn.cc";
+  for (const frame& f : frames) {
+    if (f.function == "taut_context_main" && f.file.ends_with(tail))
+      return f.file.substr(0, f.file.size() - tail.size());
+  }
+  return {};
+}
+
+std::string stem_of(const std::string& file) {
+  const std::string name = file.substr(file.rfind('/') + 1);
+  return name.substr(0, name.find('.'));
+}
+
+class memory_source final : public source {
+ public:
+  memory_source(std::unique_ptr<process_memory> memory, std::string name)
+      : memory_(std::move(memory)),
+        name_(std::move(name)),
+        table_(*memory_, name_),
+        walker_(*memory_, table_.machine()) {}
+
+  dump read(detail wanted) override {
+    const debug_table::answer all = table_.read();
+    if (all.goroutines.empty() && all.unreadable != 0)
+      throw user_error("the goroutines of " + name_ +
+                       " cannot be read: the core is truncated or lacks anonymous memory; get a "
+                       "whole one (see coredump_filter in `man 5 core`).");
+    dump d;
+    d.source = name_;
+    d.truncated = all.unreadable != 0;
+    for (const table_goroutine& g : all.goroutines)
+      d.goroutines.push_back(convert(d, all, g, wanted));
+    return d;
+  }
+  std::string read_raw() override;
+  leak_answer read_leaks() override {
+    leak_answer answer;
+    answer.goroutines = read(detail::full);
+    answer.note = "memory alone proves little; ask the running service by its URL for proofs.";
+    return answer;
+  }
+  bool live() const override { return memory_->live(); }
+  const std::string& name() const override { return name_; }
+
+ private:
+  goroutine convert(dump& d, const debug_table::answer& all, const table_goroutine& from,
+                    detail wanted) {
+    goroutine g;
+    g.id = from.id;
+    g.parent = from.parent;
+    g.locked = from.pinned;
+    g.state = from.waits ? from.reason : from.state == "blocking" ? "syscall" : from.state;
+    if (from.waits) g.waited = std::max<std::int64_t>(all.now - from.since, 0);
+    if (!from.name.empty()) g.labels.emplace_back("name", from.name);
+    g.labels.insert(g.labels.end(), from.labels.begin(), from.labels.end());
+    std::sort(g.labels.begin(), g.labels.end());
+    if (wanted == detail::full) {
+      if (std::string text = table_.object_text(from); !text.empty()) {
+        d.objects.push_back(std::move(text));
+        g.object = static_cast<std::uint32_t>(d.objects.size());
+      }
+    }
+    stack s = stack_of(from);
+    // The program's own start of its first goroutine is no place of interest.
+    if (!from.created_file.empty() && !from.created_file.ends_with("/sched/runtime.cc"))
+      s.created = {stem_of(from.created_file), from.created_file, from.created_line};
+    g.stack = d.intern(std::move(s));
+    return g;
+  }
+
+  stack stack_of(const table_goroutine& g) {
+    std::vector<std::uint64_t> pcs;
+    thread_registers registers;
+    const auto on_stack = [&](const thread_registers& r) {
+      return r.sp >= g.stack_low && r.sp < g.stack_high;
+    };
+    bool on_thread = false;
+    if (g.thread != 0) {
+      memory_->look_at_thread(g.thread, [&](const thread_registers& r) {
+        on_thread = on_stack(r);
+        if (on_thread) pcs = walker_.walk(r, g.stack_high, true);
+      });
+    }
+    if (!on_thread && (g.waits || g.state == "runnable") && table_.saved_registers(g, registers)) {
+      pcs = walker_.walk(registers, g.stack_high, false);
+      // It ran meanwhile: what was read is of two times.
+      if (!table_.unchanged(g)) pcs.clear();
+    }
+    stack s;
+    std::vector<frame> all;
+    walker_.name(pcs, all);
+    const std::string root = root_of(all);
+    for (const frame& f : all) {
+      if (!is_hidden(f, root)) s.frames.push_back(f);
+    }
+    if (s.frames.empty()) s.frames = std::move(all);
+    s.unavailable = s.frames.empty();
+    return s;
+  }
+
+  std::unique_ptr<process_memory> memory_;
+  std::string name_;
+  debug_table table_;
+  frame_walker walker_;
+};
+
+// Go's debug=2 text.
+std::string memory_source::read_raw() {
+  constexpr std::int64_t minute = 60'000'000'000;
+  const dump d = read(detail::full);
+  std::string text;
+  auto token = [](const std::string& t) {
+    std::string quoted = "\"";
+    for (char c : t) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      quoted += c;
+    }
+    return quoted + "\"";
+  };
+  for (const goroutine& g : d.goroutines) {
+    if (!text.empty()) text += '\n';
+    text += "goroutine " + std::to_string(g.id) + " [" + g.state;
+    if (g.waited >= minute) text += ", " + std::to_string(g.waited / minute) + " minutes";
+    if (g.locked) text += ", locked to thread";
+    text += "]";
+    for (std::size_t i = 0; i < g.labels.size(); ++i)
+      text += (i == 0 ? " {" : ", ") + token(g.labels[i].first) + ": " + token(g.labels[i].second);
+    text += g.labels.empty() ? ":\n" : "}:\n";
+    const stack& s = d.stacks[g.stack];
+    if (s.unavailable) text += "\tgoroutine running on other thread; stack unavailable\n";
+    for (const frame& f : s.frames) {
+      text += (f.function.empty() ? "?" : f.function) + "(...)\n\t" +
+              (f.file.empty() ? "?" : f.file) + ":" + std::to_string(f.line) + "\n";
+    }
+    if (!s.created.file.empty()) {
+      text += "created by " + s.created.function;
+      if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
+      text += "\n\t" + s.created.file + ":" + std::to_string(s.created.line) + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
 
 std::unique_ptr<source> open_process(std::uint64_t pid) {
-  throw user_error(
-      "reading process " + std::to_string(pid) +
-      " directly is not possible yet; use the URL of its debug server, or kill -QUIT it "
-      "and read what it prints.");
+  return std::make_unique<memory_source>(open_process_memory(pid),
+                                         "process " + std::to_string(pid));
 }
 
 std::unique_ptr<source> open_core(const std::string& path) {
-  throw user_error(
-      path +
-      " is a core file, which cannot be read yet; use the text that the process printed "
-      "when it died.");
+  return std::make_unique<memory_source>(open_core_memory(path), path);
 }
 
 }  // namespace taut::cli

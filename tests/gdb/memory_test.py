@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The taut command on blocked.cc: its memory while it runs or is stopped, and its core, whole and
+damaged.
+
+usage: memory_test.py --program BLOCKED --source BLOCKED.CC --script TAUT_GDB.PY --taut TAUT
+                      --scratch DIR [TEST...]
+"""
+import argparse
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+options = None
+
+
+def taut(*arguments):
+    return subprocess.run([options.taut, *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120, errors="replace")
+
+
+class Memory(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(dir=options.scratch)
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.place = {}
+        for n, line in enumerate(pathlib.Path(options.source).read_text().splitlines(), 1):
+            if mark := re.search(r"// place: (\w+)", line):
+                self.place[mark[1]] = f"blocked.cc:{n}"
+
+    def start(self):
+        child = subprocess.Popen([options.program, "stay"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.stdout.close)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        self.assertEqual(child.stdout.readline(), "ready\n")
+        return child
+
+    def make_core(self):
+        if shutil.which("gdb") is None:
+            self.skipTest("gdb is not installed")
+        core = self.folder / "core"
+        done = subprocess.run(
+            ["gdb", "-q", "-batch", "-nx", "-iex", "set auto-load off", "-ex",
+             f"source {options.script}", "-ex", "run", "-ex", f"gcore-goroutines {core}",
+             options.program], capture_output=True, text=True, timeout=120)
+        self.assertTrue(core.exists(), done.stderr)
+        return core
+
+    def check_dump(self, text, runs):
+        """Go's text of the five goroutines; `runs`: where the first one is."""
+        blocks = text.split("\n\n")
+        self.assertEqual(len(blocks), 5, text)
+        by_status = {re.match(r"goroutine \d+ \[([^\],]+)", b)[1]: b for b in blocks
+                     if "main" not in b.split("\n")[0]}
+        first = re.escape(self.place["receive"])
+        self.assertRegex(by_status["chan receive"],
+                         r'^goroutine \d+ \[chan receive\] \{"name": "taker", "tenant": "acme"\}:\n'
+                         r"\S*( \S+)?take_job\(\.\.\.\)\n\t\S*" + first)
+        self.assertIn(self.place["make_taker"], by_status["chan receive"])
+        self.assertIn("choose(...)", by_status["select"])
+        self.assertIn(self.place["select"], by_status["select"])
+        self.assertIn("want(...)", by_status["sync.Mutex.Lock"])
+        self.assertIn(self.place["lock"], by_status["sync.Mutex.Lock"])
+        self.assertIn("spin(...)", by_status["running"])
+        self.assertIn(self.place["spin"], by_status["running"])
+        main = next(b for b in blocks if '"name": "main"' in b)
+        self.assertIn(self.place[runs], main)
+
+    def test_process(self):
+        child = self.start()
+        done = taut("dump", "--raw", child.pid)
+        self.assertEqual(done.stderr, "")
+        self.check_dump(done.stdout, "sleep")
+        listed = taut("goroutines", child.pid)
+        self.assertEqual(listed.returncode, 0, listed.stderr)
+        for name in ("receive", "select", "lock", "spin"):
+            self.assertIn(self.place[name], listed.stdout)
+        # It was looked at, not stopped.
+        state = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        self.assertIn(state, "RS")
+        self.assertIsNone(child.poll())
+
+    def test_stopped_process(self):
+        child = self.start()
+        child.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+            self.assertLess(time.monotonic(), deadline)
+            os.sched_yield()
+        done = taut("dump", "--raw", child.pid)
+        self.assertEqual(done.stderr, "")
+        self.check_dump(done.stdout, "sleep")
+        state = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        self.assertEqual(state, "T")
+
+    def test_core(self):
+        done = taut("dump", "--raw", self.make_core())
+        self.assertEqual(done.stderr, "")
+        self.check_dump(done.stdout, "abort")
+
+    def test_damaged_core(self):
+        """Truncated, altered where it hurts, and random: a sentence or a part, never a crash."""
+        whole = self.make_core().read_bytes()
+        chance = random.Random(11)
+        damaged = self.folder / "damaged"
+        magic = whole.index(b"taut debug table")
+        outcomes = set()
+        for n in range(32):
+            kind = n % 4
+            data = bytearray(whole)
+            if kind == 0:
+                del data[chance.randrange(len(data)):]
+            elif kind == 1:
+                for _ in range(chance.choice((1, 3, 30))):
+                    data[magic + chance.randrange(16, 4200)] ^= 1 << chance.randrange(8)
+            elif kind == 2:
+                for _ in range(chance.choice((1, 20, 400))):
+                    data[chance.randrange(0, 8192)] ^= 1 << chance.randrange(8)
+            else:
+                for _ in range(3000):
+                    data[chance.randrange(len(data))] = chance.randrange(256)
+            damaged.write_bytes(data)
+            done = taut("goroutines", damaged)
+            self.assertIn(done.returncode, (0, 1, 2), f"round {n}: {done.stderr}")
+            self.assertNotIn("unexpected", done.stderr, f"round {n}")
+            outcomes.add(done.returncode)
+        self.assertEqual(outcomes & {0, 2}, {0, 2})
+        damaged.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x04\x00" + chance.randbytes(4000))
+        self.assertEqual(taut("goroutines", damaged).returncode, 2)
+
+    def test_bad_sources(self):
+        done = taut("goroutines", os.getpid())
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, "^taut: there is no taut runtime in process")
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        done = taut("goroutines", ended.pid)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, f"^taut: there is no process {ended.pid}; check the number")
+
+
+def main():
+    global options
+    parser = argparse.ArgumentParser(usage=__doc__)
+    for name in ("program", "source", "script", "taut", "scratch"):
+        parser.add_argument("--" + name, required=True)
+    options, rest = parser.parse_known_args()
+    result = unittest.main(argv=[sys.argv[0], *rest], exit=False).result
+    sys.exit(77 if result.skipped and result.wasSuccessful() else not result.wasSuccessful())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+// libdw unwinds "threads" of a process that it is given functions for: each goroutine is shown to
+// it as one. The tables come from the files of the modules, never from the process, so a damaged
+// core can only mislead a walk, which is bounded.
+//
+// A file that is not the one that was mapped would mislead as well: its first page must be what the
+// process has there.
+#include "cli/frame_walker.h"
+
+#include <cxxabi.h>
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <string_view>
+
+namespace taut::cli {
+namespace {
+
+constexpr std::size_t most_frames = 512;
+constexpr std::uint64_t most_stack = 8 << 20;
+
+std::string demangled(const char* name) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  std::string result = status == 0 && text != nullptr ? text : name;
+  std::free(text);
+  return short_function_name(result);
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string hexadecimal(std::uint64_t value) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+// The file when it is a regular one, and as far as can be seen the one that was mapped.
+int open_module(const process_memory& from, const mapping& m) {
+  const int fd = ::open(from.file_of(m).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return -1;
+  struct stat about{};
+  char there[1024] = {}, here[1024] = {};
+  if (::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) &&
+      ::pread(fd, here, sizeof here, 0) == static_cast<ssize_t>(sizeof here) &&
+      std::memcmp(here, "\177ELF", 4) == 0 &&
+      (!from.read(m.low, there, sizeof there) || std::memcmp(here, there, sizeof here) == 0))
+    return fd;
+  ::close(fd);
+  return -1;
+}
+
+const char* name_of_die(Dwarf_Die* die) {
+  Dwarf_Attribute attribute;
+  for (unsigned kind : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
+    if (dwarf_attr_integrate(die, kind, &attribute) != nullptr) return dwarf_formstring(&attribute);
+  }
+  if (dwarf_attr_integrate(die, DW_AT_name, &attribute) != nullptr)
+    return dwarf_formstring(&attribute);
+  return nullptr;
+}
+
+}  // namespace
+
+struct frame_walker::walk_state {
+  thread_registers registers;
+  std::uint64_t low = 0, high = 0;
+  std::vector<std::byte> stack;
+  std::uint32_t machine = 0;
+  std::vector<std::uint64_t>* pcs = nullptr;
+  bool exact = false;
+
+  static walk_state& of(void* p) { return *static_cast<walk_state*>(p); }
+
+  static pid_t next_thread(Dwfl*, void* argument, void** thread) {
+    if (*thread != nullptr) return 0;
+    *thread = argument;
+    return 1;
+  }
+  static bool get_thread(Dwfl*, pid_t, void* argument, void** thread) {
+    *thread = argument;
+    return true;
+  }
+  static bool memory_read(Dwfl*, Dwarf_Addr address, Dwarf_Word* result, void* argument) {
+    const walk_state& s = of(argument);
+    if (address < s.low || s.high - s.low < 8 || address > s.high - 8) return false;
+    std::memcpy(result, s.stack.data() + (address - s.low), 8);
+    return true;
+  }
+  static bool set_registers(Dwfl_Thread* thread, void* argument) {
+    const walk_state& s = of(argument);
+    Dwarf_Word values[thread_registers::count];
+    std::copy(s.registers.values.begin(), s.registers.values.end(), values);
+    const unsigned n = s.machine == machine_x86_64 ? 17 : 32;
+    if (!dwfl_thread_state_registers(thread, 0, n, values)) return false;
+    dwfl_thread_state_register_pc(thread, s.registers.pc);
+    return true;
+  }
+  static int on_frame(Dwfl_Frame* frame, void* argument) {
+    walk_state& s = of(argument);
+    Dwarf_Addr pc = 0;
+    bool activation = false;
+    if (!dwfl_frame_pc(frame, &pc, &activation) || pc == 0) return DWARF_CB_ABORT;
+    // As return addresses, all of them.
+    s.pcs->push_back(activation && (s.exact || !s.pcs->empty()) ? pc + 1 : pc);
+    return s.pcs->size() < most_frames ? DWARF_CB_OK : DWARF_CB_ABORT;
+  }
+};
+
+frame_walker::frame_walker(const process_memory& from, std::uint32_t machine)
+    : from_(from), machine_(machine), state_(std::make_unique<walk_state>()) {
+  static char* no_path = nullptr;
+  static const Dwfl_Callbacks callbacks{dwfl_build_id_find_elf, dwfl_standard_find_debuginfo,
+                                        dwfl_offline_section_address, &no_path};
+  state_->machine = machine;
+  dwfl_ = dwfl_begin(&callbacks);
+  if (dwfl_ == nullptr) return;
+  report_modules();
+  static const Dwfl_Thread_Callbacks thread_callbacks{walk_state::next_thread,
+                                                      walk_state::get_thread,
+                                                      walk_state::memory_read,
+                                                      walk_state::set_registers,
+                                                      nullptr,
+                                                      nullptr};
+  attached_ = dwfl_attach_state(dwfl_, nullptr, 1, &thread_callbacks, state_.get());
+}
+
+frame_walker::~frame_walker() {
+  if (dwfl_ != nullptr) dwfl_end(dwfl_);
+}
+
+void frame_walker::report_modules() {
+  dwfl_report_begin(dwfl_);
+  std::set<std::string> seen;
+  for (const mapping& m : from_.mappings()) {
+    if (m.path.empty() || m.offset != 0 || !seen.insert(m.path).second) continue;
+    const int fd = open_module(from_, m);
+    if (fd < 0) continue;
+    // On success libdwfl closes the descriptor.
+    if (dwfl_report_elf(dwfl_, base_name(m.path).c_str(), m.path.c_str(), fd, m.low, false) ==
+        nullptr)
+      ::close(fd);
+  }
+  dwfl_report_end(dwfl_, nullptr, nullptr);
+}
+
+std::vector<std::uint64_t> frame_walker::walk(const thread_registers& start,
+                                              std::uint64_t stack_high, bool exact) {
+  std::vector<std::uint64_t> pcs;
+  walk_state& s = *state_;
+  if (stack_high <= start.sp || stack_high - start.sp > most_stack) return pcs;
+  s.registers = start;
+  s.low = start.sp;
+  s.high = stack_high;
+  s.stack.resize(stack_high - start.sp);
+  if (!from_.read(s.low, s.stack.data(), s.stack.size())) return pcs;
+  s.pcs = &pcs;
+  s.exact = exact;
+  if (attached_) dwfl_getthread_frames(dwfl_, 1, walk_state::on_frame, &s);
+  if (pcs.size() > 1) return pcs;
+  // Without tables: by frame pointers, which all of taut keeps, and programs if they were built so.
+  pcs.assign(1, exact ? start.pc + 1 : start.pc);
+  std::uint64_t fp = start.values[machine_ == machine_x86_64 ? 6 : 29], least = start.sp;
+  while (pcs.size() < most_frames && fp >= least && fp % 8 == 0 && fp <= s.high - 16) {
+    std::uint64_t pair[2];
+    std::memcpy(pair, s.stack.data() + (fp - s.low), sizeof pair);
+    if (pair[1] == 0) break;
+    pcs.push_back(pair[1]);
+    least = fp + 16;
+    fp = pair[0];
+  }
+  return pcs;
+}
+
+const std::vector<frame>& frame_walker::names_of(std::uint64_t pc) {
+  auto [found, fresh] = names_.try_emplace(pc);
+  if (fresh) found->second = look_up(pc - 1);
+  return found->second;
+}
+
+std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
+  std::vector<frame> found;
+  Dwfl_Module* module = dwfl_ == nullptr ? nullptr : dwfl_addrmodule(dwfl_, pc);
+  if (module == nullptr) {
+    for (const mapping& m : from_.mappings()) {
+      if (pc >= m.low && pc < m.high && !m.path.empty()) {
+        found.push_back({base_name(m.path) + "+" + hexadecimal(pc - m.low + m.offset), "", 0});
+        return found;
+      }
+    }
+    found.push_back({hexadecimal(pc), "", 0});
+    return found;
+  }
+  frame here;
+  if (Dwfl_Line* line = dwfl_module_getsrc(module, pc)) {
+    int number = 0;
+    if (const char* file = dwfl_lineinfo(line, nullptr, &number, nullptr, nullptr, nullptr)) {
+      here.file = file;
+      here.line = static_cast<std::uint64_t>(std::max(number, 0));
+    }
+  }
+  Dwarf_Addr bias = 0;
+  Dwarf_Die* unit = dwfl_module_addrdie(module, pc, &bias);
+  Dwarf_Die* scopes = nullptr;
+  int n = unit == nullptr ? 0 : dwarf_getscopes(unit, pc - bias, &scopes);
+  if (n > 0) {
+    // The scopes as they are nested in this code, not where an inlined function was written.
+    Dwarf_Die innermost = scopes[0];
+    std::free(scopes);
+    scopes = nullptr;
+    n = dwarf_getscopes_die(&innermost, &scopes);
+  }
+  for (int i = 0; i < n; ++i) {
+    const int tag = dwarf_tag(&scopes[i]);
+    if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram) continue;
+    if (const char* name = name_of_die(&scopes[i])) here.function = demangled(name);
+    found.push_back(here);
+    if (tag == DW_TAG_subprogram) break;
+    here = {};
+    Dwarf_Attribute attribute;
+    Dwarf_Word value = 0;
+    Dwarf_Files* files = nullptr;
+    if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &value) == 0 &&
+        dwarf_getsrcfiles(unit, &files, nullptr) == 0) {
+      if (const char* file = dwarf_filesrc(files, value, nullptr, nullptr)) here.file = file;
+    }
+    if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &value) == 0)
+      here.line = value;
+  }
+  std::free(scopes);
+  if (found.empty()) found.push_back(here);
+  // The symbol table has whole names, namespaces and all.
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  if (const char* name =
+          dwfl_module_addrinfo(module, pc, &offset, &symbol, nullptr, nullptr, nullptr)) {
+    found.back().function = demangled(name);
+  } else if (found.back().function.empty()) {
+    Dwarf_Addr low = 0;
+    const char* file =
+        dwfl_module_info(module, nullptr, &low, nullptr, nullptr, nullptr, nullptr, nullptr);
+    found.back().function = std::string(file == nullptr ? "?" : file) + "+" + hexadecimal(pc - low);
+  }
+  return found;
+}
+
+void frame_walker::name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to) {
+  for (std::uint64_t pc : pcs) {
+    const std::vector<frame>& here = names_of(pc);
+    to.insert(to.end(), here.begin(), here.end());
+  }
+}
+
+std::string short_function_name(const std::string& demangled) {
+  std::string kept;
+  int angles = 0, parentheses = 0;
+  for (std::size_t i = 0; i < demangled.size(); ++i) {
+    const char c = demangled[i];
+    const std::string_view rest = std::string_view(demangled).substr(i);
+    if (angles == 0 && parentheses == 0 && rest.starts_with("operator")) {
+      // Its symbol is no bracket.
+      std::size_t n = 8;
+      while (i + n < demangled.size() &&
+             std::strchr("<>=!+-*/%&|^~,[]", demangled[i + n]) != nullptr)
+        ++n;
+      if (rest.substr(8).starts_with("()")) n = 10;
+      kept += rest.substr(0, n);
+      i += n - 1;
+    } else if (angles == 0 && parentheses == 0 && rest.starts_with("(anonymous namespace)")) {
+      kept += "(anonymous namespace)";
+      i += 20;
+    } else if (c == '<') {
+      ++angles;
+    } else if (c == '>' && angles > 0) {
+      if (demangled[i - 1] != '-') --angles;
+    } else if (angles == 0 && c == '(') {
+      ++parentheses;
+    } else if (angles == 0 && c == ')' && parentheses > 0) {
+      --parentheses;
+    } else if (angles == 0 && parentheses == 0) {
+      kept += c;
+    }
+  }
+  for (std::string_view suffix : {" const", " &", " &&", " noexcept"}) {
+    if (kept.ends_with(suffix)) kept.erase(kept.size() - suffix.size());
+  }
+  while (kept.ends_with(' ')) kept.pop_back();  // operator<< <char>
+  // A template's return type stands in front.
+  const std::size_t name = kept.find("operator");
+  if (const std::size_t space = kept.rfind(' ', name); space != kept.npos && name != 0) {
+    if (kept.compare(space, 11, " namespace)") != 0) kept.erase(0, space + 1);
+  }
+  for (std::size_t at; (at = kept.find("taut::v0::")) != kept.npos;) kept.erase(at + 6, 4);
+  return kept.empty() ? demangled : kept;
+}
+
+}  // namespace taut::cli

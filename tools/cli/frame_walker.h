@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Frames and their names, out of process: unwinding and symbols by elfutils' libdw, from the
+// modules' files.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cli/model.h"
+#include "cli/process_memory.h"
+
+struct Dwfl;
+
+namespace taut::cli {
+
+class frame_walker {
+ public:
+  frame_walker(const process_memory& from, std::uint32_t machine);
+  ~frame_walker();
+  frame_walker(const frame_walker&) = delete;
+  frame_walker& operator=(const frame_walker&) = delete;
+
+  // Program counters, innermost first, of a thread or a parked goroutine. Only [sp, stack_high) is
+  // read. `exact`: the first one is where it is; else, as all others, behind a call.
+  std::vector<std::uint64_t> walk(const thread_registers& start, std::uint64_t stack_high,
+                                  bool exact);
+  // What the frames of a walk are called; inlined calls are expanded.
+  void name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to);
+
+ private:
+  struct walk_state;
+  const std::vector<frame>& names_of(std::uint64_t pc);
+  std::vector<frame> look_up(std::uint64_t pc);
+  void report_modules();
+
+  const process_memory& from_;
+  std::uint32_t machine_;
+  Dwfl* dwfl_ = nullptr;
+  bool attached_ = false;
+  std::unique_ptr<walk_state> state_;
+  std::unordered_map<std::uint64_t, std::vector<frame>> names_;
+};
+
+// "taut::rt::park" of "void taut::v0::rt::park(taut::v0::rt::goroutine*)".
+std::string short_function_name(const std::string& demangled);
+
+}  // namespace taut::cli
