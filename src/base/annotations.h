@@ -16,8 +16,8 @@
 #define TAUT_ACQUIRE(...) TAUT_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define TAUT_TRY_ACQUIRE(...) TAUT_ATTRIBUTE(try_acquire_capability(__VA_ARGS__))
 #define TAUT_RELEASE(...) TAUT_ATTRIBUTE(release_capability(__VA_ARGS__))
-// For a function whose locks the analysis cannot follow: what it calls releases them when it did the
-// operation, or the code after a switch does, or there are as many as a list is long.
+// For a function whose locks the analysis cannot follow: what it calls releases them when it did
+// the operation, or the code after a switch does, or there are as many as a list is long.
 #define TAUT_LOCKS_BY_HAND TAUT_ATTRIBUTE(no_thread_safety_analysis)
 
 #define TAUT_NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))

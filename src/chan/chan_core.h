@@ -167,10 +167,8 @@ enum class outcome : std::uint8_t {
   would_block,  // the lock is still held
 };
 
-outcome offer(chan_core& c, void* element, goroutine* g,
-              site where) noexcept TAUT_LOCKS_BY_HAND;
-outcome accept(chan_core& c, void* element, goroutine* g,
-               site where) noexcept TAUT_LOCKS_BY_HAND;
+outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
+outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
 
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {

@@ -289,7 +289,8 @@ TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintp
 TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g,
                                                 const frame_registers& from) noexcept {
   std::uintptr_t pcs[most_frames];
-  const std::size_t n = unwind(from, {std::max(from.sp, g.stack_low), g.stack_high}, pcs, most_frames);
+  const std::size_t n =
+      unwind(from, {std::max(from.sp, g.stack_low), g.stack_high}, pcs, most_frames);
   g.first_frame = static_cast<std::uint32_t>(frames.size());
   keep(frames.append(pcs, n));
   g.frames = static_cast<std::uint32_t>(n);
