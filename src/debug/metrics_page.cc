@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -70,11 +71,18 @@ std::string labelled(std::string_view key, std::string_view value) {
 // counted in one of them.
 struct census {
   std::uint64_t running = 0, runnable = 0, waiting = 0, threads_waiting = 0;
-  std::array<std::uint64_t, reasons> by_reason{};
-  std::array<std::int64_t, reasons> longest{};  // nanoseconds
+  struct wait {
+    std::uint64_t count = 0;
+    std::int64_t longest = 0;  // nanoseconds
+  };
+  std::map<std::string_view, wait> waits;  // by Go's text, which may stand for several of ours
 
   census() {
     const std::int64_t t = now();
+    std::array<wait*, reasons> by_reason{};
+    for (std::size_t i = 1; i < reasons; ++i) {
+      by_reason[i] = &waits[to_text(static_cast<wait_reason>(i))];
+    }
     the_registry().for_each([&](const goroutine& g) {
       if (g.system) return;
       const auto why = static_cast<std::size_t>(g.reason.load(std::memory_order_relaxed));  // MO-1
@@ -95,19 +103,14 @@ struct census {
         return;
       }
       ++waiting;
-      if (why >= reasons) return;
-      ++by_reason[why];
+      if (why == 0 || why >= reasons) return;
+      wait& w = *by_reason[why];
+      ++w.count;
       const std::int64_t since = g.wait_since.load(std::memory_order_relaxed);  // MO-1
-      longest[why] = std::max(longest[why], t - since);
+      w.longest = std::max(w.longest, t - since);
     });
   }
 };
-
-// Go has one text for two of ours.
-std::string label_of(std::size_t reason) {
-  const auto r = static_cast<wait_reason>(reason);
-  return labelled("reason", r == wait_reason::context_done ? "context" : to_text(r));
-}
 
 void write_goroutines(exposition& out) {
   const census c;
@@ -119,13 +122,11 @@ void write_goroutines(exposition& out) {
   out.single("go_sched_goroutines_waiting_goroutines", "gauge",
              "Goroutines that wait for something.", c.waiting);
   out.family("taut_goroutines_waiting", "gauge", "Waiting goroutines by what they wait for.");
-  for (std::size_t i = 1; i < reasons; ++i) {
-    out.sample(c.by_reason[i], label_of(i));
-  }
+  for (const auto& [reason, w] : c.waits) out.sample(w.count, labelled("reason", reason));
   out.family("taut_goroutines_longest_wait_seconds", "gauge",
              "How long the goroutine that has waited longest has waited, by what it waits for.");
-  for (std::size_t i = 1; i < reasons; ++i) {
-    out.sample(static_cast<double>(c.longest[i]) * 1e-9, label_of(i));
+  for (const auto& [reason, w] : c.waits) {
+    out.sample(static_cast<double>(w.longest) * 1e-9, labelled("reason", reason));
   }
   out.single("taut_threads_waiting", "gauge",
              "Threads of the program, not the runtime's, that wait in one of taut's operations.",

@@ -127,6 +127,23 @@ std::string shorten_groups(string_view text) {
   return kept;
 }
 
+// A lambda in a lambda is in the outer one's operator()(...) const.
+void drop_calls_between_lambdas(std::string& text) {
+  constexpr string_view call = "{lambda}::operator()(";
+  for (std::size_t at = 0; (at = text.find(call, at)) != std::string::npos;) {
+    const std::size_t from = at + string_view("{lambda}").size();
+    std::size_t end = at + call.size() - 1;
+    for (int depth = 0; end < text.size(); ++end) {
+      if (text[end] == '(') ++depth;
+      if (text[end] == ')' && --depth == 0) break;
+    }
+    const std::size_t next = text.find("::{lambda}", end);
+    if (next == std::string::npos) break;
+    text.erase(from, next - from);
+    at = from;
+  }
+}
+
 // Function templates are demangled with their return type in front: what stands before the last
 // space outside brackets. The word operator may be followed by a type with spaces.
 void drop_return_type(std::string& text) {
@@ -211,6 +228,7 @@ std::string short_function(string_view demangled) {
   for (string_view call : {"{lambda}::operator()", "{lambda}::__invoke", "{lambda}::_FUN"}) {
     if (text.ends_with(call)) text.erase(text.size() - call.size() + 8);
   }
+  drop_calls_between_lambdas(text);
   return text.empty() ? std::string(demangled) : text;
 }
 

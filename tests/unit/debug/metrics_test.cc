@@ -15,12 +15,11 @@
 #include "taut/chan.h"
 #include "taut/debug.h"
 #include "taut/mutex.h"
-#include "taut/time.h"
+#include "taut/wait_group.h"
 #include "unit/debug/http_client.h"
 
 namespace {
 
-using namespace std::chrono_literals;
 using taut::debug::server;
 
 struct page {
@@ -79,9 +78,10 @@ TEST(metrics, count_goroutines_by_what_they_wait_for) {
       taut::chan<int> never(0);
       taut::mutex m;
       m.lock();
-      for (int i = 0; i < 7; ++i) taut::go([=] { never.recv(); });
+      taut::wait_group all;
+      for (int i = 0; i < 7; ++i) all.go([=] { never.recv(); });
       for (int i = 0; i < 3; ++i) {
-        taut::go([&m] {
+        all.go([&m] {
           m.lock();
           m.unlock();
         });
@@ -104,6 +104,7 @@ TEST(metrics, count_goroutines_by_what_they_wait_for) {
                 24 * 3600);
       m.unlock();
       never.close();
+      all.wait();
     });
   }
   EXPECT_EQ(taut::stop(), 0u);

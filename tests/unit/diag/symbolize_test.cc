@@ -137,7 +137,7 @@ TEST(short_function_test, keeps_the_name) {
        "taut::v0::context)::{lambda(int)#2}::operator()(int) const",
        "fetch(...)::{lambda}"},
       {"main::{lambda()#1}::operator()() const::{lambda(auto:1)#2}::operator()<int>(int) const",
-       "main::{lambda}::operator()() const::{lambda}"},
+       "main::{lambda}::{lambda}"},
       {"main::$_0::operator()() const", "main::{lambda}"},
       {"main::{lambda()#1}::_FUN()", "main::{lambda}"},
       {"void taut::v0::go<main::{lambda()#1}>(main::{lambda()#1}&&)", "taut::go"},
