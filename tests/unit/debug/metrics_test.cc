@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <string>
 
@@ -33,34 +32,46 @@ struct page {
   }
 };
 
-page fetch(const server& s) {
+bool is_name(const std::string& text) {
+  return !text.empty() &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == text.npos;
+}
+
+void fetch(const server& s, page& p) {
   const taut::test::http_answer a = taut::test::parsed(taut::test::exchange_bytes(
       s.address(), "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", false));
   EXPECT_EQ(a.status, 200);
   EXPECT_EQ(a.header("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  page p;
   p.text = a.body;
-  static const std::regex help("# HELP ([a-z_:][a-z0-9_:]*) .+");
-  static const std::regex type("# TYPE ([a-z_:][a-z0-9_:]*) (counter|gauge|histogram)");
-  static const std::regex sample("([a-z_:][a-z0-9_:]*)((?:\\{[a-z_]+=\"[^\"\\\\]*\"\\})?) (\\S+)");
   std::istringstream lines(a.body);
-  std::smatch m;
   std::string family;
   for (std::string line; std::getline(lines, line);) {
-    if (std::regex_match(line, m, help)) {
-      family = m[1];
-    } else if (std::regex_match(line, m, type)) {
-      EXPECT_EQ(m[1], family) << line;
-      EXPECT_TRUE(p.types.emplace(m[1], m[2]).second) << "twice: " << line;
-    } else if (std::regex_match(line, m, sample)) {
-      EXPECT_EQ(m[1], family) << line;
-      EXPECT_TRUE(p.samples.emplace(m[1].str() + m[2].str(), std::stod(m[3])).second) << line;
+    std::istringstream words(line);
+    std::string first, second, third, name;
+    words >> first >> second >> third >> name;
+    if (first == "#" && second == "HELP" && !name.empty()) {
+      family = third;
+      EXPECT_TRUE(is_name(family)) << line;
+    } else if (first == "#" && second == "TYPE") {
+      EXPECT_EQ(third, family) << line;
+      EXPECT_TRUE(name == "counter" || name == "gauge") << line;
+      EXPECT_TRUE(p.types.emplace(third, name).second) << "twice: " << line;
     } else {
-      ADD_FAILURE() << "not in the format: " << line;
+      // Values of labels contain spaces, so the sample's is found from the right.
+      const std::size_t space = line.rfind(' ');
+      ASSERT_NE(space, line.npos) << "not in the format: " << line;
+      const std::string sample = line.substr(0, space);
+      EXPECT_EQ(sample.substr(0, sample.find('{')), family) << line;
+      EXPECT_EQ(sample.find('{') != sample.npos, sample.ends_with("\"}")) << line;
+      EXPECT_TRUE(p.samples.emplace(sample, std::stod(line.substr(space + 1))).second) << line;
     }
   }
   for (const auto& [name, kind] : p.types)
     EXPECT_EQ(kind == "counter", name.ends_with("_total")) << name;
+}
+page fetch(const server& s) {
+  page p;
+  fetch(s, p);
   return p;
 }
 

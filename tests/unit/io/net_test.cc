@@ -208,6 +208,9 @@ int serve_with_few_descriptors() {
 }
 
 TEST(net, a_shortage_of_descriptors_is_waited_out_and_loses_nobody) {
+#if defined(TAUT_ASAN)
+  GTEST_SKIP() << "UBSan's vptr check opens a pipe, and calls a vptr invalid when it cannot";
+#endif
   const pid_t child = ::fork();
   ASSERT_GE(child, 0);
   if (child == 0) ::_exit(serve_with_few_descriptors());
