@@ -56,11 +56,12 @@ class proofs {
   std::size_t count(verdict v) const noexcept;
   // What is known of the one case (or the first of a select's) that the goroutine waits for.
   handle_count handles(const channel_record& c, bool needs_senders) const noexcept;
-  // The goroutine that holds the lock which g waits for; none: it has ended, or no lock.
-  std::uint32_t owner_of(std::uint32_t goroutine) const noexcept;
+  // The goroutine that holds the lock which the one at index i waits for; none: it has ended, or no
+  // lock.
+  std::uint32_t owner_of(std::uint32_t i) const noexcept;
   // The lock's owner as a number; 0: no lock, or free.
-  std::uint64_t owner_id_of(std::uint32_t goroutine) const noexcept;
-  reader_list readers_of(std::uint32_t goroutine) const noexcept;
+  std::uint64_t owner_id_of(std::uint32_t i) const noexcept;
+  reader_list readers_of(std::uint32_t i) const noexcept;
   // Calls f(goroutine, kind) for everybody whose stack refers to the object, at most `limit`.
   template <class F>
   void for_each_reference(const void* object, std::size_t limit, F&& f) const {

@@ -125,7 +125,7 @@ void on_fatal_signal(int signal, siginfo_t* info, void* context) noexcept {
   int nobody = 0;
   if (!crashing.compare_exchange_strong(nobody, me)) {
     // Another thread's report is under way: the process is about to die. Nested: at once.
-    for (int i = 0; nobody != me && i < 2 * longest_report; ++i) ::sleep(1);
+    for (int i = 0; nobody != me && i < 2 * longest_report; ++i) ::usleep(1'000'000);
     die_of(signal);
     return;
   }

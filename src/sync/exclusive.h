@@ -65,7 +65,7 @@ TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
   return f != nullptr && f[0] == '/' && f[1] == 'u' && f[2] == 's' && f[3] == 'r' && f[4] == '/' &&
          (f[5] == 'i' || f[5] == 'l');
 }
-void note_callers(lock_record& m, const std::uintptr_t* frame) noexcept;
+void note_callers(lock_record& m, const std::uintptr_t* innermost) noexcept;
 
 TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
                                    const lock_caller& by) noexcept {
