@@ -9,6 +9,7 @@
 #include "debug/goroutines.h"
 #include "debug/text.h"
 #include "diag/causes.h"
+#include "diag/dump.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -150,7 +151,7 @@ class json_writer {
 
   json goroutine(std::uint32_t i) {
     const goroutine_record& g = s_.goroutines[i];
-    json j = {{"id", g.id}, {"state", state(g)}};
+    json j = {{"id", g.id}, {"state", state_of(g)}};
     if (g.waits()) {
       j["wait_reason"] = to_text(g.reason);
       j["wait_ns"] = std::max<std::int64_t>(0, s_.taken - g.since);
@@ -214,22 +215,6 @@ class json_writer {
     return "alive";
   }
   static const char* to_text(wait_reason r) noexcept { return rt::to_text(r); }
-
-  static const char* state(const goroutine_record& g) noexcept {
-    switch (g.state) {
-      case goroutine_state::idle:
-        return "idle";
-      case goroutine_state::runnable:
-        return "runnable";
-      case goroutine_state::running:
-        return "running";
-      case goroutine_state::waiting:
-        return "waiting";
-      case goroutine_state::blocking:
-        return "syscall";
-    }
-    return "???";
-  }
 
   json channel(const channel_record& c) {
     const parties& p = of(c.address);

@@ -70,7 +70,7 @@ std::string labelled(std::string_view key, std::string_view value) {
 // How many goroutines do what. Each is read while it may change: a goroutine between two states is
 // counted in one of them.
 struct census {
-  std::uint64_t running = 0, runnable = 0, waiting = 0, threads_waiting = 0;
+  std::uint64_t running = 0, runnable = 0, waiting = 0, blocking = 0, threads_waiting = 0;
   struct wait {
     std::uint64_t count = 0;
     std::int64_t longest = 0;  // nanoseconds
@@ -92,6 +92,9 @@ struct census {
           return;
         case goroutine_state::runnable:
           runnable += !g.is_thread;
+          return;
+        case goroutine_state::blocking:
+          blocking += !g.is_thread;
           return;
         case goroutine_state::waiting:
           break;
@@ -121,6 +124,8 @@ void write_goroutines(exposition& out) {
              "Goroutines that are ready to run and wait for a worker.", c.runnable);
   out.single("go_sched_goroutines_waiting_goroutines", "gauge",
              "Goroutines that wait for something.", c.waiting);
+  out.single("go_sched_goroutines_not_in_go_goroutines", "gauge", "Goroutines inside blocking().",
+             c.blocking);
   out.family("taut_goroutines_waiting", "gauge", "Waiting goroutines by what they wait for.");
   for (const auto& [reason, w] : c.waits) out.sample(w.count, labelled("reason", reason));
   out.family("taut_goroutines_longest_wait_seconds", "gauge",

@@ -124,6 +124,10 @@ const char* status_of(const goroutine_record& g) noexcept {
     const char* reason = to_text(g.reason);
     return *reason != 0 ? reason : "waiting";
   }
+  return state_of(g);
+}
+
+const char* state_of(const goroutine_record& g) noexcept {
   switch (g.state) {
     case goroutine_state::idle:
       return "idle";

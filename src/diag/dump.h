@@ -23,6 +23,8 @@ class text_sink {
 
 // The words in the brackets: "chan send", "running".
 const char* status_of(const goroutine_record& g) noexcept;
+// Go's word for its state, whatever it waits for.
+const char* state_of(const goroutine_record& g) noexcept;
 // One goroutine's block, without the blank line after it.
 std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer& names,
                        bool leaked = false);

@@ -12,6 +12,7 @@
 #include <random>
 #include <vector>
 
+#include "stress/rounds.h"
 #include "taut/chan.h"
 #include "taut/go.h"
 #include "taut/runtime.h"
@@ -177,24 +178,4 @@ bool one_round(std::uint64_t seed) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  std::uint64_t seed = 0;
-  int seconds = 8;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--seed") == 0) seed = std::strtoull(argv[i + 1], nullptr, 10);
-    if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atoi(argv[i + 1]);
-  }
-  if (seed != 0) return one_round(seed) ? 0 : 1;
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  std::random_device device;
-  int rounds = 0;
-  do {
-    seed = (static_cast<std::uint64_t>(device()) << 32 | device()) | 1;
-    // Before the round: a round that hangs or crashes is named too.
-    std::printf("replay with: %s --seed %llu\n", argv[0], static_cast<unsigned long long>(seed));
-    std::fflush(stdout);
-    if (!one_round(seed)) return 1;
-    ++rounds;
-  } while (std::chrono::steady_clock::now() < end);
-  std::printf("%d rounds\n", rounds);
-}
+int main(int argc, char** argv) { return taut::test::run_rounds(argc, argv, one_round); }

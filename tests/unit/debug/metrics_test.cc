@@ -13,6 +13,7 @@
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/debug.h"
+#include "taut/io.h"
 #include "taut/mutex.h"
 #include "taut/wait_group.h"
 #include "unit/debug/http_client.h"
@@ -105,6 +106,10 @@ TEST(metrics, count_goroutines_by_what_they_wait_for) {
       EXPECT_EQ(p.at("taut_goroutines_waiting{reason=\"sync.Mutex.Lock\"}"), 3);
       EXPECT_EQ(p.at("go_sched_goroutines_waiting_goroutines"), 10);
       EXPECT_EQ(p.at("go_sched_goroutines_running_goroutines"), 1);
+      EXPECT_EQ(p.at("go_sched_goroutines_not_in_go_goroutines"), 0);
+      const page inside = taut::blocking([&] { return fetch(s); });
+      EXPECT_EQ(inside.at("go_sched_goroutines_not_in_go_goroutines"), 1);
+      EXPECT_EQ(inside.at("go_sched_goroutines_running_goroutines"), 0);
       EXPECT_EQ(p.at("go_sched_gomaxprocs_threads"), 2);
       EXPECT_GE(p.at("go_sched_goroutines_created_goroutines_total"), 11);
       EXPECT_GT(p.at("taut_goroutines_longest_wait_seconds{reason=\"chan receive\"}"), 0);
