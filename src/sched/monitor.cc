@@ -44,6 +44,8 @@ namespace {
 constexpr std::int64_t ms = 1'000'000;
 constexpr std::int64_t quiet_after = 1000 * ms;
 constexpr std::int64_t report_every = 1000 * ms;
+// How much more CPU time a hog may use before a spare joins, where schedules replay.
+constexpr std::int64_t replay_patience = 100;
 
 pthread_t monitor_thread;
 std::atomic<bool> monitor_stops{false};
@@ -124,8 +126,10 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
     (blocked ? r.stalls_blocked : r.stalls_hogged).fetch_add(1);
   }
   report_stall(r, w, w->seen_since, t, blocked);
-  // A schedule that is to replay must not depend on how fast the machine is.
-  if (!blocked && (r.wanted.virtual_time || r.wanted.perturb_seed != 0)) return;
+  // A schedule that is to replay must not depend on how fast the machine is, so a hog keeps its
+  // worker much longer there; but one that spins until another goroutine runs must end as well.
+  const bool replays = r.wanted.virtual_time || r.wanted.perturb_seed != 0;
+  if (!blocked && replays && used < replay_patience * limit) return;
   // What waits behind a hog may be unable to move elsewhere; at its next operation on a channel or
   // a lock the hog steps back.
   if (!blocked) {
