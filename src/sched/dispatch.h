@@ -85,6 +85,7 @@ TAUT_ALWAYS_INLINE void save_thread_state(worker* w, goroutine* g) noexcept {
 
 TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current = g;
+  w->current_id = g->id.load(std::memory_order_relaxed);  // MO-1
   w->shown.store(g, std::memory_order_relaxed);  // MO-1
   bump(w->tick);
   g->home = w;
@@ -110,6 +111,7 @@ TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* t
     return to->sp;
   }
   w->current = nullptr;
+  w->current_id = 0;
   w->shown.store(nullptr, std::memory_order_relaxed);  // MO-1
   *entering = &w->scheduler_context;
   return w->scheduler_sp;

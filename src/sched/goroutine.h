@@ -88,6 +88,7 @@ struct goroutine {
                        // saved
   goroutine* next = nullptr;  // link of the one list it is in
   worker* home = nullptr;     // where it ran last; nullptr: it has not started
+  std::atomic<std::uint64_t> id{0};  // constant while it lives; 0: idle
   std::atomic<goroutine_state> state{goroutine_state::idle};
   std::atomic<wait_reason> reason{wait_reason::none};
   std::atomic<claim_state> claim{claim_state::none};
@@ -117,7 +118,6 @@ struct goroutine {
   waiter single;  // the waiter of every wait but select's
 
   // --- Identity. Constant while it lives.
-  std::atomic<std::uint64_t> id{0};  // 0: idle
   std::uint64_t parent = 0;
   site created;
   std::byte* stack_low = nullptr;

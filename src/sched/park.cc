@@ -253,6 +253,9 @@ void choice_point_slow() noexcept {
   worker* w = current_worker();
   if (w == nullptr || w->current == nullptr || w->current->steady != 0) return;
   if (w->should_yield.exchange(false)) {
+    // Not until the watching thread's next look: the operations of all others are slower while the
+    // flag is on. Should another worker be asked to yield too, that look asks it again.
+    if (w->runtime->wanted.perturb_seed == 0) choice_points_on.store(false);
     yield_goroutine(w);
     return;
   }

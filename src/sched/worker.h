@@ -52,6 +52,7 @@ using commit_function = void (*)(void* argument, goroutine* left);
 struct alignas(128) worker {
   // --- Touched by its own thread at every switch.
   goroutine* current = nullptr;  // running goroutine; nullptr: the scheduler's context
+  std::uint64_t current_id = 0;  // its id, where a lock finds it by one load less; 0: none
   goroutine* left = nullptr;     // the goroutine a commit is due for
   commit_function commit = nullptr;
   void* commit_argument = nullptr;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "sched/runtime_state.h"
+#include "sync/plain_unlock.h"
 #include "sync/sema_table.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -35,21 +36,25 @@ bool worth_spinning(int spins) noexcept {
 // By frame pointers, which code has where guards are not inlined; anything else that lies there is
 // no return address, and is passed over by who looks it up. Reads this stack only.
 TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_callers(
-    lock_record& m, const std::uintptr_t* innermost) noexcept {
+    lock_record& m, std::uintptr_t address) noexcept {
   constexpr std::uintptr_t most_apart = 4096;
   std::uintptr_t outer[2] = {};
   const goroutine* g = current_goroutine();
   auto end = reinterpret_cast<std::uintptr_t>(g->stack_high);
-  auto frame = reinterpret_cast<std::uintptr_t>(innermost);
-  for (std::uintptr_t& address : outer) {
+  auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  // lock() itself may have a frame, or not: it does when what it returns to is found above here.
+  bool in_lock = true;
+  for (int found = 0; found < 2;) {
     if (frame == 0 || frame >= end) break;
     const std::uintptr_t next = *reinterpret_cast<const std::uintptr_t*>(frame);
     if (next <= frame || next - frame > most_apart || next % sizeof next != 0 ||
         next + 2 * sizeof next > end) {
       break;
     }
-    address = reinterpret_cast<const std::uintptr_t*>(next)[1];
+    const std::uintptr_t returns_to = reinterpret_cast<const std::uintptr_t*>(next)[1];
     frame = next;
+    if (!in_lock || returns_to != address) outer[found++] = returns_to;
+    in_lock = false;
   }
   m.callers[1].store(outer[0], std::memory_order_relaxed);                           // MO-3
   m.file.store(reinterpret_cast<const char*>(outer[1]), std::memory_order_relaxed);  // MO-3
@@ -84,6 +89,7 @@ TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
     if (first_time) since = now();
 
     sema_wait wait(g, &m, {});
+    leave_plain(&m);
     s = m.state.load(std::memory_order_relaxed);  // MO-4
     bool queued = false;
     while (!queued && (s & locked) != 0) {

@@ -2,7 +2,8 @@
 // The exclusive lock behind mutex and behind the writers of shared_mutex.
 //
 // Invariants, whenever the bucket of the record's address is unlocked
-//   waiting is set exactly when somebody is queued.   starving is set only while locked is.
+//   waiting is set exactly when somebody is queued (plain_unlock.h: or an unlock() that is not
+//   through yet will set it).   starving is set only while locked is.
 //
 // Two modes, as Go's mutex. Normal: unlock() frees the lock and wakes the first waiter, which
 // competes with newcomers (they run already, so this is fast) and goes back to the front when it
@@ -45,19 +46,15 @@ inline constexpr std::uint32_t starving = 8;  // newcomers queue; unlock() hands
 void lock_exclusive_slow(lock_record& m, site where);
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
-// Who called lock(): its place, its return address and its frame, if known.
+// Who called lock(): its place and its return address, if known.
 struct lock_caller {
   site where;
   std::uintptr_t address = 0;
-  const std::uintptr_t* frame = nullptr;
 };
 
 // The caller of the function that this is written in.
-#define TAUT_LOCK_CALLER(where)                                           \
-  ::taut::rt::lock_caller {                                               \
-    where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), \
-        static_cast<const std::uintptr_t*>(__builtin_frame_address(0))    \
-  }
+#define TAUT_LOCK_CALLER(where) \
+  ::taut::rt::lock_caller { where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)) }
 
 // A guard of the standard library called: its place says nothing, its callers may.
 TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
@@ -65,13 +62,14 @@ TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
   return f != nullptr && f[0] == '/' && f[1] == 'u' && f[2] == 's' && f[3] == 'r' && f[4] == '/' &&
          (f[5] == 'i' || f[5] == 'l');
 }
-void note_callers(lock_record& m, const std::uintptr_t* innermost) noexcept;
+// Notes who called the guard that called lock(), which returns to `address`.
+void note_callers(lock_record& m, std::uintptr_t address) noexcept;
 
 TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
                                    const lock_caller& by) noexcept {
   m.owner.store(me, std::memory_order_relaxed);               // MO-3
   m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
-  if (is_system_place(by.where)) return note_callers(m, by.frame);
+  if (is_system_place(by.where)) return note_callers(m, by.address);
   m.file.store(by.where.file, std::memory_order_relaxed);  // MO-3
   m.line.store(by.where.line, std::memory_order_relaxed);  // MO-3
 }

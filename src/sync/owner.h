@@ -26,26 +26,19 @@ inline std::uint64_t owner_id(const goroutine* g) noexcept {
                                      : g->id.load(std::memory_order_relaxed);  // MO-1
 }
 
-TAUT_ALWAYS_INLINE std::uint64_t current_owner() noexcept {
-#if !defined(TAUT_TSAN)  // a worker's fields are not for instrumented code
-  worker* w = current_worker();
-  if (TAUT_LIKELY(w != nullptr && w->current != nullptr))
-    return w->current->id.load(std::memory_order_relaxed);  // MO-1
-#endif
-  return owner_id(current_goroutine());
-}
-
-// The running goroutine when its operations need nothing but themselves: no choice point is on.
-// Else, and in a thread that runs none, nullptr.
-TAUT_ALWAYS_INLINE const goroutine* undisturbed_goroutine() noexcept {
+// The running goroutine's id; 0 in a thread that runs none.
+TAUT_ALWAYS_INLINE std::uint64_t running_id() noexcept {
 #if defined(TAUT_TSAN)  // a worker's fields are not for instrumented code
-  return nullptr;
+  return 0;
 #else
   const worker* w = current_worker();
-  return TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed) || w == nullptr)  // MO-1
-             ? nullptr
-             : w->current;
+  return TAUT_LIKELY(w != nullptr) ? w->current_id : 0;
 #endif
+}
+
+TAUT_ALWAYS_INLINE std::uint64_t current_owner() noexcept {
+  const std::uint64_t id = running_id();
+  return TAUT_LIKELY(id != 0) ? id : owner_id(current_goroutine());
 }
 
 }  // namespace rt

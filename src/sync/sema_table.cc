@@ -11,8 +11,7 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-constexpr int bucket_bits = 12;
-sema_bucket buckets[1 << bucket_bits];
+sema_bucket buckets[sema_buckets];
 
 // The runtime was stopped while it waited: it will never run again.
 bool abandoned(const goroutine* g) noexcept { return !g->is_thread && g->id.load() == 0; }
@@ -31,10 +30,7 @@ std::uint8_t mask_for(const goroutine* g, const wait_limits& limits, bool early)
 
 }  // namespace
 
-sema_bucket& bucket_of(const void* address) noexcept {
-  const auto a = reinterpret_cast<std::uintptr_t>(address);
-  return buckets[static_cast<std::uint64_t>(a) * 0x9e3779b97f4a7c15u >> (64 - bucket_bits)];
-}
+sema_bucket& bucket_of(const void* address) noexcept { return buckets[bucket_index(address)]; }
 
 waiter* sema_queue::next_address(const waiter* first) const noexcept {
   return first->queue == &bucket_ ? nullptr : static_cast<waiter*>(first->queue);

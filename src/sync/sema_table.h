@@ -22,6 +22,7 @@
 // Locks         rank::sema per bucket, never two at once.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <system_error>
@@ -40,6 +41,13 @@ struct sema_bucket {
   waiter* chain TAUT_GUARDED_BY(guard) = nullptr;
 };
 
+inline constexpr int sema_bucket_bits = 12;
+inline constexpr std::size_t sema_buckets = std::size_t{1} << sema_bucket_bits;
+
+inline std::size_t bucket_index(const void* address) noexcept {
+  const auto a = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(address));
+  return static_cast<std::size_t>(a * 0x9e3779b97f4a7c15u >> (64 - sema_bucket_bits));
+}
 sema_bucket& bucket_of(const void* address) noexcept;
 
 // The queue of one address, its bucket locked. Code that parks or throws must not run while it
@@ -73,6 +81,8 @@ class sema_queue {
   // The waiter to be served next, still linked; nullptr: none.
   waiter* front() noexcept;
   bool empty() noexcept { return front() == nullptr; }
+  // Nobody waits at any address of the bucket.
+  bool bucket_is_empty() const noexcept TAUT_LOCKS_BY_HAND { return bucket_.chain == nullptr; }
   void push_back(waiter& w) noexcept;
   void push_front(waiter& w) noexcept;
   // w is linked in this queue.

@@ -169,7 +169,7 @@ RUNTIME_TEST(profile, goroutineleak_has_what_is_proved) {
 RUNTIME_TEST(profile, json_names_holders_and_waiters) {
   taut::mutex m;
   taut::chan<int> gate(0);
-  std::uint64_t holder = 0;
+  std::atomic<std::uint64_t> holder{0};
   taut::wait_group done;
   done.go([&] {
     holder = taut::this_goroutine::id();
@@ -197,7 +197,7 @@ RUNTIME_TEST(profile, json_names_holders_and_waiters) {
     if (o["id"] != object) continue;
     found = true;
     EXPECT_EQ(o["kind"], "mutex");
-    EXPECT_EQ(o["holder"], holder);
+    EXPECT_EQ(o["holder"], holder.load());
     EXPECT_EQ(o["waiting"]["count"], 1);
   }
   EXPECT_TRUE(found) << json.dump(1);
