@@ -80,7 +80,7 @@ class profile {
   TAUT_API std::size_t count() const;
   // Takes the profile and writes it to a descriptor. debug: 0 for pprof (gzip'd), 1 for its text
   // form, 2 for a dump of every goroutine, 3 for JSON; a kind that has no such form writes the
-  // text.
+  // text. Throws panic, which says what to link, for heap and allocs in a program that has none.
   TAUT_API result<void> write_to(int fd, int debug) const;
   // The same into a string.
   TAUT_API std::string text(int debug) const;

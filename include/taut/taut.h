@@ -12,6 +12,7 @@
 #include "taut/diag.h"
 #include "taut/export.h"
 #include "taut/go.h"
+#include "taut/heap.h"
 #include "taut/io.h"
 #include "taut/mutex.h"
 #include "taut/net.h"

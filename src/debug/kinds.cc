@@ -4,15 +4,14 @@
 #include <algorithm>
 
 #include "debug/proto.h"
+#include "heap/sampler.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
 constexpr const profile_kind* kinds[] = {
-    &goroutine_kind,
-    &goroutineleak_kind,
-    &threadcreate_kind,
+    &allocs_kind, &goroutine_kind, &goroutineleak_kind, &heap_kind, &threadcreate_kind,
 };
 
 }  // namespace
@@ -28,6 +27,10 @@ const profile_kind* find_profile_kind(std::string_view name) {
 void write_collected(const profile_kind& kind, stack_profile& p, int debug, text_sink& to) {
   if (debug != 0 && kind.write_text != nullptr) {
     kind.write_text(p, to);
+  } else if (debug == 0 && kind.scaled != nullptr) {
+    const unsampled quiet;
+    stack_profile scaled = kind.scaled(p);
+    write_count_profile(scaled, 0, to);
   } else {
     write_count_profile(p, debug, to);
   }

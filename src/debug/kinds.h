@@ -31,6 +31,10 @@ struct profile_kind {
   // debug=2 and 3, where that is more than debug=1. False: it has no such form. May be null.
   bool (*dump)(int debug, const frame_registers* caller, text_sink& to);
   bool delta;  // `seconds=` makes sense
+  // What a sample stands for, where it stands for more than itself: pprof's form has these values.
+  stack_profile (*scaled)(const stack_profile& p) = nullptr;
+  // A sentence that says why the program has no such profile, and the remedy; nullptr: it has one.
+  const char* (*missing)() = nullptr;
 };
 
 // Sorted by name.
@@ -42,7 +46,8 @@ void write_profile(const profile_kind& kind, int debug, const frame_registers* c
                    text_sink& to);
 void write_collected(const profile_kind& kind, stack_profile& p, int debug, text_sink& to);
 
-extern const profile_kind goroutine_kind, goroutineleak_kind, threadcreate_kind;
+extern const profile_kind allocs_kind, goroutine_kind, goroutineleak_kind, heap_kind,
+    threadcreate_kind;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

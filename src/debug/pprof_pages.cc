@@ -25,10 +25,14 @@ struct row {
   std::string_view description;
 };
 
+const char* missing(const profile_kind& kind) {
+  return kind.missing == nullptr ? nullptr : kind.missing();
+}
+
 std::vector<row> rows() {
   std::vector<row> all;
   for (const profile_kind* k : profile_kinds())
-    all.push_back({k->name, k->count(), k->description});
+    all.push_back({k->name, k->count(), missing(*k) == nullptr ? k->description : missing(*k)});
   for (const endpoint* e : endpoints()) {
     if (e->description != nullptr && e->path.starts_with(folder) && e->path != folder)
       all.push_back({e->path.substr(folder.size()), 0, e->description});
@@ -116,6 +120,7 @@ void pprof_page(exchange& x) {
   }
   const profile_kind* kind = find_profile_kind(name);
   if (kind == nullptr) return x.fail(404, "Unknown profile");
+  if (const char* sentence = missing(*kind)) return x.fail(501, sentence);
   refresh_modules();
   if (const std::string seconds = x.param("seconds"); !seconds.empty())
     return delta_page(x, *kind, seconds);

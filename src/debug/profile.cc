@@ -18,6 +18,13 @@ const rt::profile_kind& kind_of(const void* p) noexcept {
   return *static_cast<const rt::profile_kind*>(p);
 }
 
+const rt::profile_kind& present(const void* p) {
+  const rt::profile_kind& kind = kind_of(p);
+  const char* sentence = kind.missing == nullptr ? nullptr : kind.missing();
+  if (sentence != nullptr) throw panic("taut::debug::profile: " + std::string(sentence));
+  return kind;
+}
+
 class string_sink final : public rt::text_sink {
  public:
   void write(std::string_view piece) override { text += piece; }
@@ -69,7 +76,7 @@ result<void> profile::write_to(int fd, int debug) const {
   rt::refresh_modules();
   const rt::frame_registers here = rt::current_registers();
   descriptor_sink to(fd);
-  rt::write_profile(kind_of(kind_), debug, &here, to);
+  rt::write_profile(present(kind_), debug, &here, to);
   if (const int error = to.flush(); error != 0)
     return std::error_code(error, std::generic_category());
   return {};
@@ -79,7 +86,7 @@ std::string profile::text(int debug) const {
   rt::refresh_modules();
   const rt::frame_registers here = rt::current_registers();
   string_sink to;
-  rt::write_profile(kind_of(kind_), debug, &here, to);
+  rt::write_profile(present(kind_), debug, &here, to);
   return to.text;
 }
 

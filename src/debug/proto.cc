@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <new>
 #include <protozero/pbf_writer.hpp>
@@ -38,6 +39,12 @@ enum profile_field : protozero::pbf_tag_type {
   profile_period = 12,
   profile_default_sample_type = 14,
 };
+
+std::int64_t to_number(std::string_view text) noexcept {
+  std::int64_t n = 0;
+  std::from_chars(text.data(), text.data() + text.size(), n);
+  return n;
+}
 
 struct seen_mapping {
   code_mapping from;
@@ -84,19 +91,20 @@ class proto_builder {
 
   void write_sample(const stack_profile& p, std::size_t i) {
     // The runtime's own frames that every goroutine begins with say nothing.
-    const auto frames = p.frames_of(i);
+    auto frames = p.frames_of(i);
+    if (p.of_allocations) frames = without_allocator(frames, names_);
     std::size_t n = frames.size();
     while (n != 0 && is_root(frames[n - 1])) --n;
     std::vector<std::uint64_t> locations;
     for (std::uintptr_t pc : frames.first(n != 0 ? n : frames.size()))
       locations.push_back(location(pc));
     struct label {
-      std::int64_t key, text;
+      std::int64_t key, value;
     };
     std::vector<label> labels;
     for_each_packed_label(p.labels_of(i), [&](std::string_view key, std::string_view text) {
       const std::int64_t k = string(key);
-      labels.push_back({k, string(text)});
+      labels.push_back({k, p.of_allocations ? to_number(text) : string(text)});
     });
     const auto values = p.values_of(i);
     pbf_writer message(out_, profile_sample);
@@ -105,7 +113,7 @@ class proto_builder {
     for (const label& l : labels) {
       pbf_writer inner(message, 3);
       inner.add_int64(1, l.key);
-      inner.add_int64(2, l.text);
+      inner.add_int64(p.of_allocations ? 3 : 2, l.value);
     }
   }
 
@@ -242,6 +250,17 @@ std::string stack_lines(std::span<const std::uintptr_t> frames, frame_namer& nam
     lines.add(line);
   }
   return lines.take() + '\n';
+}
+
+std::span<const std::uintptr_t> without_allocator(std::span<const std::uintptr_t> frames,
+                                                  frame_namer& names) {
+  const auto own = std::ranges::find_if_not(frames, [&](std::uintptr_t pc) {
+    return std::ranges::all_of(names.at(pc), [](const named_frame& f) {
+      return f.hidden || f.function.starts_with("operator new");
+    });
+  });
+  return own == frames.end() ? frames
+                             : frames.subspan(static_cast<std::size_t>(own - frames.begin()));
 }
 
 void write_counts(const stack_profile& p, frame_namer& names, text_sink& to) {

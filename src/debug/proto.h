@@ -15,6 +15,10 @@ namespace rt {
 std::string to_proto(const stack_profile& p, frame_namer& names);
 void write_gzip(const std::string& bytes, text_sink& to);
 
+// Without the functions at the leaf that only allocate; all if nothing else is there.
+std::span<const std::uintptr_t> without_allocator(std::span<const std::uintptr_t> frames,
+                                                  frame_namer& names);
+
 // "NAME profile: total N" and a record per sample. For profiles that count.
 void write_counts(const stack_profile& p, frame_namer& names, text_sink& to);
 // The "#" lines of one stack, and the blank line after them.

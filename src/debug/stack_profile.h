@@ -65,6 +65,8 @@ class stack_profile {
   std::int64_t time_nanos = 0;      // wall clock
   std::int64_t duration_nanos = 0;  // 0: not said
   std::string default_type;         // empty: not said
+  // Of allocations: values of labels are numbers, and `operator new` is nobody's place.
+  bool of_allocations = false;
 
  private:
   std::size_t find(std::uint64_t hash, std::span<const std::uintptr_t> frames,

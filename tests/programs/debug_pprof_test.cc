@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 
 #include "unit/debug/http_client.h"
@@ -25,10 +26,10 @@ std::string output_of(const std::string& command, int* status = nullptr) {
   return text;
 }
 
-// The program of this folder, for as long as this lives.
+// A program of this folder, for as long as this lives.
 class service {
  public:
-  service() {
+  explicit service(const std::string& program = "debug_serve") {
     int in[2], out[2];
     EXPECT_EQ(::pipe2(in, O_CLOEXEC), 0);
     EXPECT_EQ(::pipe2(out, O_CLOEXEC), 0);
@@ -36,7 +37,7 @@ class service {
     if (child_ == 0) {
       ::dup2(in[0], 0);
       ::dup2(out[1], 1);
-      const std::string path = std::string(TAUT_TEST_BINARY_DIR) + "/programs/debug_serve";
+      const std::string path = std::string(TAUT_TEST_BINARY_DIR) + "/programs/" + program;
       ::execl(path.c_str(), path.c_str(), nullptr);
       ::_exit(127);
     }
@@ -126,6 +127,46 @@ TEST_F(pprof, reads_leaks_and_threads) {
   expect(leaks, "Type: goroutineleak\n");
   expect(leaks, "of 1 total");
   expect(run("-top " + s.url("threadcreate")), "Type: threadcreate\n");
+}
+
+// Megabytes of the function in the output of -top -unit=mb.
+double megabytes_of(const std::string& top, const std::string& function) {
+  std::istringstream lines(top);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(function) == line.npos) continue;
+    // flat flat% sum% cum cum% name
+    std::istringstream words(line);
+    std::string flat, flat_share, sum, cumulative;
+    words >> flat >> flat_share >> sum >> cumulative;
+    return std::stod(cumulative);
+  }
+  return 0;
+}
+
+TEST_F(pprof, reads_the_heap) {
+  service s("debug_heap");
+  const auto answer = taut::test::ask(s.address(), "/debug/pprof/heap?debug=1");
+  if (answer.status == 501) GTEST_SKIP() << "built with a sanitizer, which replaces malloc";
+  const std::string inuse = run("-top -unit=mb -sample_index=inuse_space " + s.url("heap"));
+  expect(inuse, "Type: inuse_space\n");
+  EXPECT_NEAR(megabytes_of(inuse, "open_session"), 64, 16) << inuse;
+  EXPECT_LT(megabytes_of(inuse, "parse_request"), 1) << inuse;
+  // What heap shows if nothing else is asked for, and allocs.
+  expect(run("-top " + s.url("heap?gc=1")), "Type: inuse_space\n");
+  const std::string allocs = run("-top -unit=mb " + s.url("allocs"));
+  expect(allocs, "Type: alloc_space\n");
+  EXPECT_NEAR(megabytes_of(allocs, "parse_request"), 128, 32) << allocs;
+  EXPECT_NEAR(megabytes_of(allocs, "open_session"), 64, 16) << allocs;
+  const std::string objects = run("-top -sample_index=inuse_objects " + s.url("heap"));
+  expect(objects, "open_session");
+  expect(run("-tags " + s.url("heap")), "16kB");
+  expect(run("-raw -seconds 1 " + s.url("heap")), "Duration: 1");
+  // The text form, which pprof scales itself.
+  expect(answer.body, "] @ heap/131072\n");
+  const std::string file = (folder_ / "heap").string();
+  std::ofstream(file) << answer.body;
+  const std::string raw = run("-raw -symbolize=none " + file);
+  expect(raw, "inuse_space/bytes");
 }
 
 TEST_F(pprof, reads_a_delta) {

@@ -232,8 +232,8 @@ TEST(profile, names_what_there_is) {
     EXPECT_NE(std::ranges::find(names, known), names.end());
   EXPECT_EQ(profile("goroutine").name(), "goroutine");
   const std::string text = taut::test::panic_of([] { profile("goroutines"); });
-  EXPECT_TRUE(text.starts_with(
-      "taut::debug::profile: there is no profile goroutines; there are goroutine "))
+  EXPECT_TRUE(
+      text.starts_with("taut::debug::profile: there is no profile goroutines; there are allocs "))
       << text;
 }
 

@@ -40,6 +40,7 @@ struct decoded_profile {
     std::vector<std::uint64_t> locations;
     std::vector<std::int64_t> values;
     std::map<std::string, std::string> labels;
+    std::map<std::string, std::int64_t> numbers;
   };
   struct function {
     std::string name, system_name, file;
@@ -56,6 +57,7 @@ struct decoded_profile {
 
   std::vector<std::pair<std::string, std::string>> types;
   std::pair<std::string, std::string> period_type;
+  std::string default_type;
   std::int64_t period = 0, time_nanos = 0, duration_nanos = 0;
   std::vector<sample> samples;
   std::map<std::uint64_t, location> locations;
@@ -113,6 +115,8 @@ inline decoded_profile decode(std::string_view gzipped) {
       p.period_type = type_of(r.get_message());
     } else if (tag == 12) {
       p.period = r.get_int64();
+    } else if (tag == 14) {
+      p.default_type = text(r.get_int64());
     } else if (tag == 9) {
       p.time_nanos = r.get_int64();
     } else if (tag == 10) {
@@ -125,8 +129,17 @@ inline decoded_profile decode(std::string_view gzipped) {
         } else if (m.tag() == 2) {
           for (auto v : m.get_packed_int64()) s.values.push_back(v);
         } else if (m.tag() == 3) {
-          auto [key, value] = type_of(m.get_message());
-          s.labels[key] = value;
+          std::int64_t key = 0, value = 0;
+          bool is_number = false;
+          for (auto label = m.get_message(); label.next();) {
+            is_number = label.tag() == 3;
+            (label.tag() == 1 ? key : value) = label.get_int64();
+          }
+          if (is_number) {
+            s.numbers[text(key)] = value;
+          } else {
+            s.labels[text(key)] = text(value);
+          }
         }
       }
       p.samples.push_back(std::move(s));

@@ -88,7 +88,8 @@ TEST(server, index_lists_profiles) {
   EXPECT_EQ(page.header("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(page.header("X-Content-Type-Options"), "nosniff");
   EXPECT_NE(page.body.find("<title>/debug/pprof/</title>"), std::string::npos);
-  for (const char* name : {"cmdline", "goroutine", "goroutineleak", "symbol", "threadcreate"}) {
+  for (const char* name :
+       {"allocs", "cmdline", "goroutine", "goroutineleak", "heap", "symbol", "threadcreate"}) {
     EXPECT_NE(page.body.find("<td><a href='" + std::string(name) + "?debug=1'>" + name + "</a>"),
               std::string::npos)
         << page.body;
@@ -132,6 +133,28 @@ RUNTIME_THREAD_TEST(server, serves_profiles) {
             std::string::npos);
   gate.close();
   done.wait();
+}
+
+// This program does not link taut::heap.
+TEST(server, says_what_a_heap_profile_needs) {
+  server s = started();
+  for (const char* name : {"heap", "allocs"}) {
+    for (const char* form : {"", "?debug=1", "?gc=1", "?seconds=1"}) {
+      const http_answer a = ask(s.address(), "/debug/pprof/" + std::string(name) + form);
+      EXPECT_EQ(a.status, 501);
+      EXPECT_EQ(a.header("X-Go-Pprof"), "1");
+      EXPECT_EQ(a.header("Content-Disposition"), "");
+      EXPECT_NE(a.body.find("link it with taut::heap"), std::string::npos) << a.body;
+    }
+    const taut::debug::profile p(name);
+    EXPECT_EQ(p.count(), 0u);
+    EXPECT_NE(taut::test::panic_of([&] { p.text(1); }).find("link it with taut::heap"),
+              std::string::npos);
+  }
+  const std::string index = ask(s.address(), "/debug/pprof/").body;
+  EXPECT_NE(index.find("<b>heap:</b> this program&#39;s allocations are not sampled"),
+            std::string::npos)
+      << index;
 }
 
 RUNTIME_THREAD_TEST(server, serves_deltas) {
