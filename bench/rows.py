@@ -22,6 +22,7 @@ class Row:
     limit: float | None = None  # our value may not be above it, whatever Go's is
     heavy: bool = False  # takes seconds: fewer repetitions
     memory_gib: float = 0.0
+    touches: int = 0     # pages of memory that it touches: run.py touches as many before
 
     @property
     def key(self):
@@ -48,7 +49,8 @@ def parked(name, mode, count, workers, what, field, unit, wanted=AHEAD, limit=No
            memory_gib=0.0):
     return Row(name=f"{name}/w{workers}", what=what, unit=unit, workers=workers,
                ours=("taut_parked", mode, str(count), str(workers)), go=("go_parked", mode, str(count)),
-               field=field, wanted=wanted, limit=limit, asked=asked, heavy=heavy, memory_gib=memory_gib)
+               field=field, wanted=wanted, limit=limit, asked=asked, heavy=heavy, memory_gib=memory_gib,
+               touches=count * 23 // 20 if mode == "park" else 0)
 
 
 ROWS = [
@@ -77,7 +79,7 @@ ROWS = [
     parked("parked_100k_bytes", "park", 100_000, 1, "100,000 goroutines wait on a channel; memory of each", "bytes",
            "B", wanted=None, limit=4.6 * 1024, memory_gib=1),
     parked("parked_100k_create", "park", 100_000, 1, "the same; time to start each and let it park", "create_ns",
-           "ns", limit=5000, memory_gib=1),
+           "ns", wanted=None, limit=5000, memory_gib=1),
     parked("parked_1M_bytes", "park", 1_000_000, 1, "1,000,000 goroutines wait on a channel; memory of each",
            "bytes", "B", wanted=None, limit=4.6 * 1024, asked=True, memory_gib=8),
     parked("parked_1M_create", "park", 1_000_000, 1, "the same; time to start each and let it park", "create_ns",

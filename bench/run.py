@@ -186,12 +186,14 @@ def measure(group, folder, repetitions, seconds):
     """The samples of each row of a group: {row name: {"taut": [...], "go": [...]}}, and other facts of our runs."""
     row = group[0]
     samples = {r.name: {"taut": [], "go": []} for r in group}
-    facts = {}
+    facts, touched = {}, []
     for repetition in range(repetitions):
         sides = [("taut", row.ours, folder, rows.parse_ours), ("go", row.go, OUT, rows.parse_go)]
         # Neither is always the first.
         for side, command, where, parse in sides if repetition % 2 == 0 else reversed(sides):
             try:
+                if row.touches:
+                    touched.append(first_touch(row, folder))
                 values = parse(row, execute(row, command, where, seconds))
             except (ValueError, KeyError) as e:
                 raise Failed(f"{side}'s output makes no sense: {e}") from e
@@ -201,7 +203,15 @@ def measure(group, folder, repetitions, seconds):
                 samples[r.name][side].append(values[r.field])
             if side == "taut":
                 facts = {k: v for k, v in values.items() if k in ("maps", "guarded", "unguarded", "guards_unknown")}
+    if touched:
+        facts["touch_ns"] = (min(touched), max(touched))
     return samples, facts
+
+
+def first_touch(row, folder):
+    """Touches as many pages as the row will, and frees them: a virtual machine's memory may be the host's until it is
+    first touched, and whoever came first would pay for that. Returns what a page cost."""
+    return json.loads(execute(row, ("taut_parked", "touch", str(row.touches), "1"), folder, 0))["touch_ns"]
 
 
 def judge(row, samples):
@@ -277,7 +287,8 @@ def summary(results, facts, out):
     if facts:
         unsure = " (this kernel does not show guard regions)" if facts.get("guards_unknown") else ""
         print(f"1,000,000 parked: {facts['guarded']:,} stacks guarded, {facts['unguarded']:,} not{unsure}; "
-              f"{facts['maps']:,} mappings of {facts['limit']:,} allowed")
+              f"{facts['maps']:,} mappings of {facts['limit']:,} allowed; a page's first touch before each run took "
+              f"{facts['touch_ns'][0]:,.0f} to {facts['touch_ns'][1]:,.0f} ns")
     print(f"{len(results)} rows: {count('ok')} ok, {count('unsure')} unsure, {count('short')} short, "
           f"{failed} failed; {out}")
     return failed

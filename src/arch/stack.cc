@@ -6,8 +6,11 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
@@ -15,12 +18,20 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
+// Ranges of one call. The kernel takes 1024, and 16 bytes each are on the caller's stack.
+constexpr std::size_t most_at_once = 64;
+
 std::atomic<bool> markers_work{true};
+std::atomic<bool> batches_work{true};
+std::atomic<bool> batches_touch{true};
 
 long map_budget() noexcept {
   long limit = 65530;
@@ -31,6 +42,49 @@ long map_budget() noexcept {
     ::close(fd);
   }
   return limit / 4;  // each guard splits a mapping into two; half the limit stays the program's
+}
+
+// madvise() on the page at distance `from_low` from each of these slots' lowest address. Returns
+// for how many it was done, -1 when the kernel does not know this.
+long advise_each(const stack_slab& slab, std::size_t first, std::size_t n, std::ptrdiff_t from_low,
+                 int advice) noexcept {
+  constexpr int pidfd_self = -10000;
+  iovec pages[most_at_once];
+  for (std::size_t i = 0; i < n; ++i) pages[i] = {slab.low(first + i) + from_low, page_size};
+  const long bytes = ::syscall(SYS_process_madvise, pidfd_self, pages, n, advice, 0);
+  if (bytes >= 0) return bytes / static_cast<long>(page_size);
+  return errno == ENOMEM || errno == EAGAIN ? 0 : -1;
+}
+
+std::size_t advise_guards(const stack_slab& slab, std::size_t first, std::size_t n) noexcept {
+  if (n < 2 || !batches_work.load(std::memory_order_relaxed)) return 0;  // MO-1
+  const long done =
+      advise_each(slab, first, n, -static_cast<std::ptrdiff_t>(page_size), MADV_GUARD_INSTALL);
+  if (done < 0) batches_work.store(false, std::memory_order_relaxed);  // MO-1
+  return done < 0 ? 0 : static_cast<std::size_t>(done);
+}
+
+// Saves the faults; when it cannot be done they come later.
+void touch_tops(const stack_slab& slab, std::size_t first, std::size_t n) noexcept {
+  if (!batches_touch.load(std::memory_order_relaxed)) return;  // MO-1
+  const auto top = static_cast<std::ptrdiff_t>(slab.stack_size - page_size);
+  if (advise_each(slab, first, n, top, MADV_POPULATE_WRITE) < 0)
+    batches_touch.store(false, std::memory_order_relaxed);  // MO-1
+}
+
+bool guard_alone(const stack_slab& slab, std::size_t i) noexcept {
+  std::byte* guard = slab.low(i) - page_size;
+  if (markers_work.load(std::memory_order_relaxed)) {  // MO-1
+    if (::madvise(guard, page_size, MADV_GUARD_INSTALL) == 0) return true;
+    if (errno != EINVAL) return false;
+    markers_work.store(false, std::memory_order_relaxed);  // MO-1
+  }
+  static std::atomic<long> mprotect_left{map_budget()};
+  if (mprotect_left.fetch_sub(1) <= 0) {
+    mprotect_left.fetch_add(1);
+    return false;
+  }
+  return ::mprotect(guard, page_size, PROT_NONE) == 0;
 }
 
 }  // namespace
@@ -51,19 +105,17 @@ void unmap_stacks(stack_slab& slab) noexcept {
   slab.base = nullptr;
 }
 
-bool guard_stack(const stack_slab& slab, std::size_t i) noexcept {
-  std::byte* guard = slab.low(i) - page_size;
-  if (markers_work.load(std::memory_order_relaxed)) {  // MO-1
-    if (::madvise(guard, page_size, MADV_GUARD_INSTALL) == 0) return true;
-    if (errno != EINVAL) return false;
-    markers_work.store(false, std::memory_order_relaxed);  // MO-1
+std::size_t guard_stacks(const stack_slab& slab, std::size_t first, std::size_t count) noexcept {
+  std::size_t done = 0;
+  while (done < count) {
+    const std::size_t wanted = std::min(count - done, most_at_once);
+    const std::size_t n = advise_guards(slab, first + done, wanted);
+    if (n == 0) break;
+    touch_tops(slab, first + done, n);
+    done += n;
   }
-  static std::atomic<long> mprotect_left{map_budget()};
-  if (mprotect_left.fetch_sub(1) <= 0) {
-    mprotect_left.fetch_add(1);
-    return false;
-  }
-  return ::mprotect(guard, page_size, PROT_NONE) == 0;
+  while (done < count && guard_alone(slab, first + done)) ++done;
+  return done;
 }
 
 void release_stack(const stack_slab& slab, std::size_t i) noexcept {

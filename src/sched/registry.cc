@@ -63,21 +63,27 @@ goroutine_slab* registry::grow(pool& p, int stack_class) noexcept {
   return slab;
 }
 
-goroutine* registry::take_unused(pool& p, int stack_class) noexcept {
+int registry::take_unused(pool& p, int stack_class, int wanted, goroutine**& end) noexcept {
   goroutine_slab* s = p.newest;
   if (s == nullptr || s->used.load() == s->count) s = grow(p, stack_class);
-  if (s == nullptr) return nullptr;
-  const std::uint32_t i = s->used.load();
-  if (stack_class != no_stack_class && !guard_stack(s->stacks, i)) return nullptr;
-  auto* g = ::new (static_cast<void*>(s->descriptors + i)) goroutine;
-  g->slot = s->first_slot + i;
-  g->stack_class = static_cast<std::uint8_t>(stack_class);
-  if (stack_class != no_stack_class) {
-    g->stack_low = s->stacks.low(i);
-    g->stack_high = s->stacks.high(i);
+  if (s == nullptr) return 0;
+  const std::uint32_t first = s->used.load();
+  auto n = std::min(static_cast<std::uint32_t>(wanted), s->count - first);
+  const bool stacks = stack_class != no_stack_class;
+  if (stacks) n = static_cast<std::uint32_t>(guard_stacks(s->stacks, first, n));
+  for (std::uint32_t i = first; i < first + n; ++i) {
+    auto* g = ::new (static_cast<void*>(s->descriptors + i)) goroutine;
+    g->slot = s->first_slot + i;
+    g->stack_class = static_cast<std::uint8_t>(stack_class);
+    if (stacks) {
+      g->stack_low = s->stacks.low(i);
+      g->stack_high = s->stacks.high(i);
+    }
+    *end = g;
+    end = &g->next;
   }
-  s->used.store(i + 1);
-  return g;
+  s->used.store(first + n);
+  return static_cast<int>(n);
 }
 
 goroutine* registry::take(int stack_class, int wanted, int& got) noexcept {
@@ -93,11 +99,16 @@ goroutine* registry::take(int stack_class, int wanted, int& got) noexcept {
     } else if ((g = p.cold) != nullptr) {
       p.cold = g->next;
       --p.cold_count;
-    } else if ((g = take_unused(p, stack_class)) == nullptr) {
+    } else {
       break;
     }
     *end = g;
     end = &g->next;
+  }
+  while (got < wanted) {
+    const int n = take_unused(p, stack_class, wanted - got, end);
+    if (n == 0) break;
+    got += n;
   }
   *end = nullptr;
   return list;
@@ -122,8 +133,10 @@ goroutine* registry::take_thread() noexcept {
     threads_.warm = g->next;
     return g;
   }
-  g = take_unused(threads_, no_stack_class);
-  if (g != nullptr) g->is_thread = true;
+  goroutine** end = &g;
+  if (take_unused(threads_, no_stack_class, 1, end) == 0) return nullptr;
+  g->is_thread = true;
+  g->next = nullptr;
   return g;
 }
 

@@ -91,7 +91,9 @@ class registry {
     std::uint32_t next_count = 64;  // slots of the next slab
   };
   goroutine_slab* grow(pool& p, int stack_class) noexcept TAUT_REQUIRES(lock_);
-  goroutine* take_unused(pool& p, int stack_class) noexcept TAUT_REQUIRES(lock_);
+  // Appends up to `wanted` that were never used, at least one unless there is no memory; moves end.
+  int take_unused(pool& p, int stack_class, int wanted, goroutine**& end) noexcept
+      TAUT_REQUIRES(lock_);
 
   lock lock_{rank::registry};
   pool pools_[stack_classes] TAUT_GUARDED_BY(lock_);

@@ -118,9 +118,10 @@ void throw_goexit() { throw goexit_signal(); }
 
 void yield_goroutine(worker* w) noexcept {
   goroutine* g = w->current;
-  // With nobody else here the scheduler's own context looks at what others queued and at what
-  // became ready.
   goroutine* to = w->next_local();
+  // With nobody else here: what waits for any worker, which the scheduler's own context would not
+  // see behind this goroutine. It looks at what became ready.
+  if (to == nullptr) to = w->runtime->take_injected(w, run_queue::capacity / 2);
   g->set_state(goroutine_state::runnable);
   switch_from(
       w, g, to,

@@ -17,7 +17,7 @@ struct guarded {
   stack_slab slab;
   explicit guarded(std::size_t count) : slab(map_stacks(size, count)) {
     for (std::size_t i = 0; slab.base != nullptr && i < count; ++i)
-      EXPECT_TRUE(guard_stack(slab, i));
+      EXPECT_EQ(guard_stacks(slab, i, 1), 1u);
   }
   ~guarded() {
     if (slab.base != nullptr) unmap_stacks(slab);
@@ -63,6 +63,22 @@ TEST(stack_death_test, every_guard_faults_on_its_first_and_last_byte) {
   }
 }
 
+TEST(stack_death_test, guards_made_together_are_guards) {
+  constexpr std::size_t count = 100;  // more than one call takes
+  stack_slab slab = map_stacks(size, count);
+  ASSERT_NE(slab.base, nullptr);
+  ASSERT_EQ(guard_stacks(slab, 1, count - 1), count - 1);
+  for (std::size_t i : {1, 2, 63, 64, 65, 66, 99}) {
+    EXPECT_DEATH(write_to(slab.low(i) - 1), "") << i;
+    EXPECT_DEATH(write_to(slab.low(i) - page_size), "") << i;
+    EXPECT_LE(touched_stack(slab.low(i), slab.high(i)), page_size) << "no more than the top";
+    write_to(slab.low(i));
+    write_to(slab.high(i) - 1);
+  }
+  write_to(slab.low(0) - 1);  // not asked for
+  unmap_stacks(slab);
+}
+
 TEST(stack_death_test, a_guard_outlives_the_release_of_its_stack) {
   guarded g(2);
   ASSERT_NE(g.slab.base, nullptr);
@@ -87,7 +103,7 @@ TEST(stack, touched_counts_from_the_top_to_the_lowest_page) {
 TEST(stack, touched_looks_beyond_one_batch_of_pages) {
   stack_slab big = map_stacks(std::size_t{1} << 20, 1);
   ASSERT_NE(big.base, nullptr);
-  ASSERT_TRUE(guard_stack(big, 0));
+  ASSERT_EQ(guard_stacks(big, 0, 1), 1u);
   write_to(big.high(0) - 1);
   EXPECT_EQ(touched_stack(big.low(0), big.high(0)), page_size);
   write_to(big.high(0) - 100 * page_size);

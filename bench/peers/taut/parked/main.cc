@@ -7,8 +7,10 @@
 //                                     how late the last is
 //   taut_parked idle COUNT WORKERS    COUNT goroutines wait for three seconds: CPU time used
 //                                     meanwhile
+//   taut_parked touch COUNT WORKERS   no goroutine: time to touch each of COUNT pages of new memory
 //
 // Prints one JSON object.
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -144,6 +147,19 @@ void idle(int n) {
   waiting.leave();
 }
 
+void touch(int n) {
+  constexpr std::size_t page = 4096;
+  const std::size_t size = static_cast<std::size_t>(n) * page;
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  madvise(memory, size, MADV_NOHUGEPAGE);
+  const auto at = steady_clock::now();
+  for (std::size_t i = 0; i < size; i += page) static_cast<volatile char*>(memory)[i] = 1;
+  std::printf("{\"touch_ns\": %.1f}\n", ns(steady_clock::now() - at).count() / n);
+  munmap(memory, size);
+}
+
 int run(int argc, char** argv) {
   const std::string_view mode = argc == 4 ? argv[1] : "";
   const int n = argc == 4 ? std::atoi(argv[2]) : 0;
@@ -151,9 +167,10 @@ int run(int argc, char** argv) {
   void (*work)(int) = mode == "park"    ? park
                       : mode == "sleep" ? sleep
                       : mode == "idle"  ? idle
+                      : mode == "touch" ? touch
                                         : nullptr;
   if (work == nullptr || n <= 0 || workers <= 0) {
-    std::fputs("usage: taut_parked park|sleep|idle COUNT WORKERS\n", stderr);
+    std::fputs("usage: taut_parked park|sleep|idle|touch COUNT WORKERS\n", stderr);
     return 2;
   }
   taut::start({.workers = workers, .stack_size = stack_size});
