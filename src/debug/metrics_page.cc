@@ -45,12 +45,12 @@ class exposition {
     to_.append("# HELP ").append(name).append(" ").append(help).append("\n");
     to_.append("# TYPE ").append(name).append(" ").append(type).append("\n");
   }
-  // `labels` with braces, or nothing.
+  // `labels` with braces, or nothing; `part` of a family whose samples have names of their own.
   template <class N>
-  void sample(N value, std::string_view labels = {}) {
+  void sample(N value, std::string_view labels = {}, std::string_view part = {}) {
     char digits[40];
     const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-    to_.append(name_).append(labels).append(" ").append(digits, end).append("\n");
+    to_.append(name_).append(part).append(labels).append(" ").append(digits, end).append("\n");
   }
   template <class N>
   void single(std::string_view name, std::string_view type, std::string_view help, N value) {
@@ -206,6 +206,32 @@ void write_workers(exposition& out) {
              p == nullptr ? 0 : p->waiting());
 }
 
+// The sum of all workers' histograms.
+void write_latencies(exposition& out) {
+  using h = latency_histogram;
+  std::array<std::uint64_t, h::buckets> counts{};
+  std::uint64_t sum = 0;
+  the_runtime().for_each_worker([&](worker* w) {
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      counts[i] += w->latencies.counts[i].load(std::memory_order_relaxed);  // MO-1
+    sum += w->latencies.sum.load(std::memory_order_relaxed);                // MO-1
+  });
+  out.family("go_sched_latencies_seconds", "histogram",
+             "How long goroutines were ready to run before they ran; one in 64 is measured.");
+  std::uint64_t so_far = 0;
+  for (int i = 0; i < h::buckets; ++i) {
+    so_far += counts[static_cast<std::size_t>(i)];
+    char bound[40] = "+Inf";
+    if (i + 1 < h::buckets) {
+      const double seconds = static_cast<double>(h::bound_of(i)) / 1e9;
+      *std::to_chars(bound, bound + sizeof bound - 1, seconds).ptr = 0;
+    }
+    out.sample(so_far, labelled("le", bound), "_bucket");
+  }
+  out.sample(static_cast<double>(sum) / 1e9, {}, "_sum");
+  out.sample(so_far, {}, "_count");
+}
+
 double seconds_of(const timeval& t) noexcept {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
 }
@@ -268,6 +294,7 @@ void metrics_page(exchange& x) {
                                         std::to_string(TAUT_VERSION_PATCH)));
   write_goroutines(out);
   write_workers(out);
+  write_latencies(out);
   write_process(out);
 }
 

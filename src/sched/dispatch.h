@@ -11,6 +11,7 @@
 #pragma once
 
 #include "arch/context.h"
+#include "sched/latencies.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
 #include "taut/export.h"
@@ -88,6 +89,7 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current_id = g->id.load(std::memory_order_relaxed);  // MO-1
   w->shown.store(g, std::memory_order_relaxed);  // MO-1
   bump(w->tick);
+  if (TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
   g->home = w;
   g->set_state(goroutine_state::running);
   *w->errno_address = g->saved_errno;
@@ -95,6 +97,11 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
     *w->exceptions = g->exceptions;
     g->exceptions = {};
   }
+}
+
+// g was just made ready by w, which is null in a foreign thread.
+TAUT_ALWAYS_INLINE void note_ready(worker* w, goroutine* g) noexcept {
+  if (TAUT_UNLIKELY(w == nullptr || --w->unmeasured == 0)) begin_measuring(w, g);
 }
 
 // What leads to `to`, or to the scheduler's context: its stack pointer, and its sanitizer context.

@@ -79,7 +79,9 @@ struct waiter {
   std::uint32_t index = 0;  // select: which case; semaphore: the weight or the mode
   bool claimable = false;   // taking it out needs a successful claim
   bool success = false;     // what the waker did: a value was handed over (false: closed)
+  std::int64_t since = 0;   // locks: when the wait began, or was accounted for last: contention.h
 };
+static_assert(sizeof(waiter) == 64);
 
 struct goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
@@ -104,16 +106,17 @@ struct goroutine {
   eh_globals exceptions;
   waiter* woken_by = nullptr;             // select: the waiter whose operation was done
   detail::context_node* bound = nullptr;  // cancelled with it; the goroutine holds a reference
+  std::int64_t ready_since = 0;           // not 0: its way to a worker is measured: latencies.h
 
   // --- What it waits for. Written by itself before it parks.
   std::atomic<std::uint64_t> park_sequence{0};  // even: running or runnable; odd: waiting
   std::atomic<const void*> wait_object{nullptr};
   std::atomic<const char*> wait_file{nullptr};
   std::atomic<std::uint32_t> wait_line{0};
-  std::uint32_t wait_cases = 0;          // select: number of cases
+  std::uint32_t wait_cases = 0;  // select: number of cases
+  std::atomic<std::int64_t> wait_since{0};
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
                                          // goroutine's
-  std::atomic<std::int64_t> wait_since{0};
   std::atomic<detail::context_node*> wait_context{nullptr};  // may end the wait too
   waiter single;  // the waiter of every wait but select's
 

@@ -102,6 +102,7 @@ void make_runnable(goroutine* g) noexcept {
     return;  // MO-1
   worker* w = current_worker();
   g->set_state(goroutine_state::runnable);
+  note_ready(w, g);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
     r.migrate(g, w);
     return;

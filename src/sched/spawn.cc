@@ -6,6 +6,7 @@
 //         through.
 #include <sched.h>
 
+#include <atomic>
 #include <exception>
 #include <new>
 
@@ -129,6 +130,7 @@ void yield_goroutine(worker* w) noexcept {
         worker* here = current_worker();
         runtime_state& r = *here->runtime;
         announce_handoff(left);
+        note_ready(here, left);
         if (TAUT_UNLIKELY(r.wanted.force_migrate) && left->may_move() && r.target > 1) {
           r.migrate(left, here);
           return;
@@ -219,6 +221,7 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   g->id.store(new_id(r, w), std::memory_order_relaxed);  // MO-1
   if (bound != nullptr) the_bound_contexts.load()->bind(g, bound);
   announce_handoff(g);
+  note_ready(w, g);
   if (TAUT_UNLIKELY(w == nullptr)) {
     r.foreign_created.fetch_add(1);
     r.inject(g, g, 1);
@@ -259,9 +262,10 @@ extern "C" void taut_context_main(void* argument) noexcept {
     call(g);
   }
   if (g->bound != nullptr) the_bound_contexts.load()->unbind(g);
-  if (g->labels != nullptr) {
-    drop_labels(g->labels);
+  if (label_set* labels = g->labels; labels != nullptr) {
     g->labels = nullptr;
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // a profile's handler may read it here
+    drop_labels(labels);
   }
   w = current_worker();
   goroutine* next = w->next_local();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a goroutine may ask of itself, pins and shields.
+#include <atomic>
 #include <string>
 
 #include "sched/current.h"
@@ -30,6 +31,7 @@ void set_label(std::string_view key, std::string_view value) {
   goroutine* g = current_goroutine();
   label_set* old = g->labels;
   g->labels = with_label(old, key, value);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // before the old set can be used again
   if (old != nullptr) drop_labels(old);
 }
 

@@ -28,6 +28,7 @@
 #include "base/random.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
+#include "sched/latencies.h"
 #include "sched/run_queue.h"
 #include "sched/timers.h"
 #include "taut/export.h"
@@ -69,6 +70,7 @@ struct alignas(128) worker {
   std::uint32_t due_look = 0;     // dispatches until timers and shared queues are looked at
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
+  std::uint32_t unmeasured = 1;   // counts down to the next goroutine that is measured: latencies.h
   std::uint8_t perturb = 0;       // test mode: may yield at choice points
 
   // --- Written by its thread, read by others.
@@ -81,6 +83,7 @@ struct alignas(128) worker {
   std::atomic<std::uint64_t> created{0}, ended{0};  // goroutines
   std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
   std::atomic<goroutine*> shown{nullptr};  // `current`, for the watching thread and dumps
+  latency_histogram latencies;             // of goroutines that it dispatched
 
   // --- Shared.
   std::atomic<goroutine*> run_next{nullptr};  // the goroutine readied last, runs next; taken by CAS

@@ -55,14 +55,22 @@ void fetch(const server& s, page& p) {
       EXPECT_TRUE(is_name(family)) << line;
     } else if (first == "#" && second == "TYPE") {
       EXPECT_EQ(third, family) << line;
-      EXPECT_TRUE(name == "counter" || name == "gauge") << line;
+      EXPECT_TRUE(name == "counter" || name == "gauge" || name == "histogram") << line;
       EXPECT_TRUE(p.types.emplace(third, name).second) << "twice: " << line;
     } else {
       // Values of labels contain spaces, so the sample's is found from the right.
       const std::size_t space = line.rfind(' ');
       ASSERT_NE(space, line.npos) << "not in the format: " << line;
       const std::string sample = line.substr(0, space);
-      EXPECT_EQ(sample.substr(0, sample.find('{')), family) << line;
+      std::string of = sample.substr(0, sample.find('{'));
+      if (p.types[family] == "histogram") {
+        const std::size_t part = of.rfind('_');
+        ASSERT_TRUE(part != of.npos && (of.substr(part) == "_bucket" || of.substr(part) == "_sum" ||
+                                        of.substr(part) == "_count"))
+            << line;
+        of.resize(part);
+      }
+      EXPECT_EQ(of, family) << line;
       EXPECT_EQ(sample.find('{') != sample.npos, sample.ends_with("\"}")) << line;
       EXPECT_TRUE(p.samples.emplace(sample, std::stod(line.substr(space + 1))).second) << line;
     }
@@ -151,6 +159,28 @@ TEST(metrics, count_stalls) {
       ::close(ends[0]);
       ::close(ends[1]);
     });
+  }
+  taut::stop();
+}
+
+// Buckets hold what is below their bound, all of them together what was counted.
+TEST(metrics, measure_how_long_goroutines_are_ready_to_run) {
+  taut::start({.workers = 2});
+  {
+    server s = started();
+    const double before = fetch(s).at("go_sched_latencies_seconds_count");
+    taut::run([] {
+      taut::wait_group all;
+      for (int i = 0; i < 1280; ++i) all.go([] {});
+      all.wait();
+    });
+    const page p = fetch(s);
+    const double count = p.at("go_sched_latencies_seconds_count");
+    EXPECT_GE(count - before, 10);
+    EXPECT_GT(p.at("go_sched_latencies_seconds_sum"), 0);
+    EXPECT_EQ(p.at("go_sched_latencies_seconds_bucket{le=\"+Inf\"}"), count);
+    EXPECT_LE(p.at("go_sched_latencies_seconds_bucket{le=\"6.4e-08\"}"),
+              p.at("go_sched_latencies_seconds_bucket{le=\"1.28e-07\"}"));
   }
   taut::stop();
 }
