@@ -9,7 +9,8 @@ namespace rt {
 namespace {
 
 constexpr const endpoint* table[] = {
-    &pprof_endpoint, &cmdline_endpoint, &symbol_endpoint, &health_endpoint, &metrics_endpoint,
+    &pprof_endpoint,  &cpu_endpoint,    &cmdline_endpoint,
+    &symbol_endpoint, &health_endpoint, &metrics_endpoint,
 };
 
 bool answers(const endpoint& e, std::string_view path) noexcept {
@@ -67,6 +68,11 @@ void exchange::fail(int code, std::string_view sentence) {
   headers.emplace_back("X-Content-Type-Options", "nosniff");
   headers.emplace_back("X-Go-Pprof", "1");
   reply = std::string(sentence) + '\n';
+}
+
+void as_attachment(exchange& x, const std::string& name) {
+  x.content_type = "application/octet-stream";
+  x.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + name + '"');
 }
 
 slot::slot(exchange& x) : x_(x), held_(x.take_slot()) {

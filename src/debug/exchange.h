@@ -58,6 +58,16 @@ class exchange {
   ~exchange() = default;
 };
 
+// Writes into the answer's body.
+class reply_sink final : public text_sink {
+ public:
+  explicit reply_sink(exchange& x) noexcept : x_(x) {}
+  void write(std::string_view piece) override { x_.reply += piece; }
+
+ private:
+  exchange& x_;
+};
+
 // While it lives, the request may take long. Check it: false when too many do already, and then
 // the request has been answered.
 class slot {
@@ -87,8 +97,13 @@ std::span<const endpoint* const> endpoints();
 // The most specific endpoint; answers 404, 405 or a redirect itself.
 void route(exchange& x);
 
-extern const endpoint pprof_endpoint, cmdline_endpoint, symbol_endpoint, health_endpoint,
-    metrics_endpoint;
+extern const endpoint pprof_endpoint, cpu_endpoint, cmdline_endpoint, symbol_endpoint,
+    health_endpoint, metrics_endpoint;
+
+// Of `seconds=`: a request that asks for more is taken for a mistake.
+inline constexpr std::int64_t most_seconds = 3600;
+// The answer is a file for pprof, of this name.
+void as_attachment(exchange& x, const std::string& name);
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -17,7 +17,6 @@ namespace rt {
 namespace {
 
 constexpr std::string_view folder = "/debug/pprof/";
-constexpr std::int64_t most_seconds = 3600;
 
 struct row {
   std::string_view name;
@@ -67,20 +66,6 @@ void index_page(exchange& x) {
         "<li><b>" + escaped_html(r.name) + ":</b> " + escaped_html(r.description) + "</li>\n";
   }
   x.reply += "</ul>\n</p>\n</body>\n</html>\n";
-}
-
-class reply_sink final : public text_sink {
- public:
-  explicit reply_sink(exchange& x) noexcept : x_(x) {}
-  void write(std::string_view piece) override { x_.reply += piece; }
-
- private:
-  exchange& x_;
-};
-
-void as_attachment(exchange& x, const std::string& name) {
-  x.content_type = "application/octet-stream";
-  x.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + name + '"');
 }
 
 void delta_page(exchange& x, const profile_kind& kind, const std::string& text) {

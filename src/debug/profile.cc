@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // taut::debug::profile over the table of kinds.
-#include <unistd.h>
-
-#include <cerrno>
 #include <string>
 
 #include "arch/unwind.h"
 #include "debug/kinds.h"
+#include "debug/sinks.h"
 #include "taut/debug.h"
 #include "taut/panic.h"
 
@@ -25,39 +23,6 @@ const rt::profile_kind& present(const void* p) {
   return kind;
 }
 
-class string_sink final : public rt::text_sink {
- public:
-  void write(std::string_view piece) override { text += piece; }
-  std::string text;
-};
-
-// Keeps the first error and writes nothing after it.
-class descriptor_sink final : public rt::text_sink {
- public:
-  explicit descriptor_sink(int fd) noexcept : fd_(fd) {}
-  void write(std::string_view piece) override {
-    kept_ += piece;
-    if (kept_.size() > 65536) flush();
-  }
-  int flush() noexcept {
-    for (std::string_view left = kept_; error_ == 0 && !left.empty();) {
-      const ssize_t n = ::write(fd_, left.data(), left.size());
-      if (n > 0) {
-        left.remove_prefix(static_cast<std::size_t>(n));
-      } else if (n < 0 && errno != EINTR) {
-        error_ = errno;
-      }
-    }
-    kept_.clear();
-    return error_;
-  }
-
- private:
-  int fd_;
-  int error_ = 0;
-  std::string kept_;
-};
-
 }  // namespace
 
 profile::profile(std::string_view name) : kind_(rt::find_profile_kind(name)) {
@@ -75,7 +40,7 @@ std::string_view profile::name() const noexcept { return kind_of(kind_).name; }
 result<void> profile::write_to(int fd, int debug) const {
   rt::refresh_modules();
   const rt::frame_registers here = rt::current_registers();
-  descriptor_sink to(fd);
+  rt::descriptor_sink to(fd);
   rt::write_profile(present(kind_), debug, &here, to);
   if (const int error = to.flush(); error != 0)
     return std::error_code(error, std::generic_category());
@@ -85,7 +50,7 @@ result<void> profile::write_to(int fd, int debug) const {
 std::string profile::text(int debug) const {
   rt::refresh_modules();
   const rt::frame_registers here = rt::current_registers();
-  string_sink to;
+  rt::string_sink to;
   rt::write_profile(present(kind_), debug, &here, to);
   return to.text;
 }

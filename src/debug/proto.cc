@@ -16,6 +16,7 @@
 #include <new>
 #include <protozero/pbf_writer.hpp>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "debug/mappings.h"
 #include "debug/text.h"
@@ -37,6 +38,7 @@ enum profile_field : protozero::pbf_tag_type {
   profile_duration_nanos = 10,
   profile_period_type = 11,
   profile_period = 12,
+  profile_comment = 13,
   profile_default_sample_type = 14,
 };
 
@@ -48,7 +50,7 @@ std::int64_t to_number(std::string_view text) noexcept {
 
 struct seen_mapping {
   code_mapping from;
-  bool named = false, unnamed = false;  // some function in it is, is not
+  bool named = false;  // some function in it is
 };
 
 class proto_builder {
@@ -64,11 +66,13 @@ class proto_builder {
     write_type(profile_period_type, p.period_type());
     if (p.period() != 0) out_.add_int64(profile_period, p.period());
     for (const value_type& t : p.types()) write_type(profile_sample_type, t);
+    for (std::size_t i = 0; i < p.size(); ++i) find_named(p.frames_of(i));
     for (std::size_t i = 0; i < p.size(); ++i) write_sample(p, i);
     if (p.time_nanos != 0) out_.add_int64(profile_time_nanos, p.time_nanos);
     if (p.duration_nanos != 0) out_.add_int64(profile_duration_nanos, p.duration_nanos);
     if (!p.default_type.empty())
       out_.add_int64(profile_default_sample_type, string(p.default_type));
+    for (const std::string& comment : p.comments) out_.add_int64(profile_comment, string(comment));
     for (std::size_t i = 0; i < mappings_.size(); ++i) write_mapping(i);
     for (const std::string* text : strings_) out_.add_string(profile_string_table, *text);
     return std::move(bytes_);
@@ -117,6 +121,20 @@ class proto_builder {
     }
   }
 
+  seen_mapping* mapping_of(std::uintptr_t return_address) noexcept {
+    for (seen_mapping& m : mappings_) {
+      if (m.from.start <= return_address - 1 && return_address - 1 < m.from.limit) return &m;
+    }
+    return nullptr;
+  }
+
+  void find_named(std::span<const std::uintptr_t> frames) {
+    for (std::uintptr_t pc : frames) {
+      if (!looked_at_.insert(pc).second || names_.at(pc).front().linked.empty()) continue;
+      if (seen_mapping* m = mapping_of(pc); m != nullptr) m->named = true;
+    }
+  }
+
   bool is_root(std::uintptr_t return_address) {
     return std::ranges::all_of(names_.at(return_address), &named_frame::hidden);
   }
@@ -125,14 +143,11 @@ class proto_builder {
     auto [found, fresh] = locations_.try_emplace(return_address, locations_.size() + 1);
     if (!fresh) return found->second;
     const std::vector<named_frame>& frames = names_.at(return_address);
-    const bool named = !frames.front().linked.empty();
+    const seen_mapping* const in = mapping_of(return_address);
     std::vector<std::uint64_t> functions;
-    if (named) {
+    if (!frames.front().linked.empty() || (in != nullptr && in->named)) {
       for (const named_frame& f : frames) functions.push_back(function(f));
     }
-    const auto at = std::ranges::find_if(mappings_, [&](const seen_mapping& m) {
-      return m.from.start <= return_address - 1 && return_address - 1 < m.from.limit;
-    });
     {
       pbf_writer message(out_, profile_location);
       message.add_uint64(1, found->second);
@@ -142,17 +157,16 @@ class proto_builder {
         line.add_uint64(1, functions[i]);
         if (frames[i].line != 0) line.add_int64(2, frames[i].line);
       }
-      if (at != mappings_.end()) {
-        message.add_uint64(2, static_cast<std::uint64_t>(at - mappings_.begin()) + 1);
-        (named ? at->named : at->unnamed) = true;
-      }
+      if (in != nullptr)
+        message.add_uint64(2, static_cast<std::uint64_t>(in - mappings_.data()) + 1);
     }
     write_new_functions();
     return found->second;
   }
 
   std::uint64_t function(const named_frame& f) {
-    const function_key key = {string(f.function), string(f.linked), string(f.path)};
+    const std::string& linked = f.linked.empty() ? f.function : f.linked;
+    const function_key key = {string(f.function), string(linked), string(f.path)};
     auto [found, fresh] = functions_.try_emplace(key, functions_.size() + 1);
     if (fresh) new_functions_.push_back(key);
     return found->second;
@@ -180,7 +194,7 @@ class proto_builder {
     if (m.from.offset != 0) message.add_uint64(4, m.from.offset);
     message.add_int64(5, file);
     if (build_id != 0) message.add_int64(6, build_id);
-    if (!m.named || m.unnamed) return;
+    if (!m.named) return;
     for (protozero::pbf_tag_type known = 7; known <= 10; ++known) message.add_bool(known, true);
   }
 
@@ -190,6 +204,7 @@ class proto_builder {
   std::unordered_map<std::string, std::int64_t> string_ids_;
   std::vector<const std::string*> strings_;
   std::vector<seen_mapping> mappings_;
+  std::unordered_set<std::uintptr_t> looked_at_;
   std::unordered_map<std::uintptr_t, std::uint64_t> locations_;
   std::map<function_key, std::uint64_t> functions_;
   std::vector<function_key> new_functions_;

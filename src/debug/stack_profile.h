@@ -67,6 +67,7 @@ class stack_profile {
   std::string default_type;         // empty: not said
   // Of allocations: values of labels are numbers, and `operator new` is nobody's place.
   bool of_allocations = false;
+  std::vector<std::string> comments;
 
  private:
   std::size_t find(std::uint64_t hash, std::span<const std::uintptr_t> frames,

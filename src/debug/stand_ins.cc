@@ -15,6 +15,10 @@ namespace stack_unavailable {
   asm volatile("nop\n\tnop\n\tnop\n\tnop\n\tnop" ::: "memory");
 }
 
+[[gnu::noinline, gnu::used]] void lost_samples() {
+  asm volatile("nop\n\tnop\n\tnop\n\tnop\n\tnop\n\tnop" ::: "memory");
+}
+
 }  // namespace stack_unavailable
 }  // namespace debug
 
@@ -39,6 +43,10 @@ std::uintptr_t stand_in_for(goroutine_state state) noexcept {
       break;
   }
   return reinterpret_cast<std::uintptr_t>(stands) + 1;
+}
+
+std::uintptr_t stand_in_for_lost_samples() noexcept {
+  return reinterpret_cast<std::uintptr_t>(debug::stack_unavailable::lost_samples) + 1;
 }
 
 }  // namespace rt

@@ -13,6 +13,8 @@ namespace rt {
 
 // A return address in the function that is named after the state.
 std::uintptr_t stand_in_for(goroutine_state state) noexcept;
+// In one named after samples that were taken and lost.
+std::uintptr_t stand_in_for_lost_samples() noexcept;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

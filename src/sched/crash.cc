@@ -7,12 +7,12 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 
+#include "arch/interrupted.h"
 #include "sched/current.h"
 #include "sched/diagnosis.h"
 #include "sched/overflow.h"
@@ -83,13 +83,7 @@ fatal_signal describe(int signal, const siginfo_t& info, const void* raw) noexce
   f.number = signal;
   f.code = info.si_code;
   if (info.si_code > 0) f.address = reinterpret_cast<std::uintptr_t>(info.si_addr);
-  const auto& machine = static_cast<const ucontext_t*>(raw)->uc_mcontext;
-#if defined(__x86_64__)
-  auto value = [&](int r) { return static_cast<std::uintptr_t>(machine.gregs[r]); };
-  f.registers = {value(REG_RIP), value(REG_RSP), value(REG_RBP), value(REG_RBX)};
-#else
-  f.registers = {machine.pc, machine.sp, machine.regs[29], machine.regs[19], machine.regs[30]};
-#endif
+  f.registers = interrupted_registers(raw);
   if (worker* w = current_worker()) f.worker = w->index;
   if (goroutine* g = current_goroutine_or_null()) f.goroutine = g->id.load();
   return f;

@@ -5,13 +5,12 @@
 
 #include <signal.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 
-#include "arch/unwind.h"
+#include "arch/interrupted.h"
 #include "base/note.h"
 #include "sched/current.h"
 #include "sched/registry.h"
@@ -34,15 +33,7 @@ void on_signal(int signal, siginfo_t* info, void* raw) noexcept {
   const int saved_errno = errno;
   int me = static_cast<int>(::syscall(SYS_gettid));
   if (asked_tid.compare_exchange_strong(me, 0)) {
-    auto* context = static_cast<ucontext_t*>(raw);
-#if defined(__x86_64__)
-    const frame_registers from{static_cast<std::uintptr_t>(context->uc_mcontext.gregs[REG_RIP]),
-                               static_cast<std::uintptr_t>(context->uc_mcontext.gregs[REG_RSP]),
-                               static_cast<std::uintptr_t>(context->uc_mcontext.gregs[REG_RBP])};
-#else
-    const frame_registers from{context->uc_mcontext.pc, context->uc_mcontext.sp,
-                               context->uc_mcontext.regs[29]};
-#endif
+    const frame_registers from = interrupted_registers(raw);
     worker* w = current_worker();
     goroutine* g = w == nullptr ? nullptr : w->shown.load();
     std::size_t n = 0;

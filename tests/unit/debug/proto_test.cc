@@ -92,6 +92,24 @@ TEST(proto, writes_what_has_no_name) {
   EXPECT_TRUE(d.locations.begin()->second.lines.empty());
 }
 
+// What the linker made has no name, among functions that have: pprof need not look up any.
+TEST(proto, calls_what_has_no_name_by_its_offset) {
+  stack_profile p{"goroutine"};
+  std::uintptr_t padding = 0;  // behind the last function of the program
+  for (const code_mapping& m : code_mappings()) {
+    if (m.start <= here() && here() < m.limit) padding = m.limit - 8;
+  }
+  ASSERT_NE(padding, 0u);
+  const std::uintptr_t stack[] = {padding, here()};
+  const std::int64_t one = 1;
+  p.add(stack, {}, {&one, 1});
+  const decoded_profile d = round_trip(p);
+  const auto& unnamed = d.locations.at(d.samples[0].locations[0]);
+  EXPECT_TRUE(d.mappings.at(unnamed.mapping).has_functions);
+  ASSERT_EQ(unnamed.lines.size(), 1u);
+  EXPECT_TRUE(d.functions.at(unnamed.lines[0].first).name.starts_with("taut_unit_debug+0x"));
+}
+
 TEST(proto, keeps_many_values) {
   stack_profile p("block", {{"contentions", "count"}, {"delay", "nanoseconds"}},
                   {"contentions", "count"}, 1);
