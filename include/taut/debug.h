@@ -20,6 +20,7 @@
 #include <system_error>
 #include <vector>
 
+#include "taut/detail/chrono.h"
 #include "taut/export.h"
 #include "taut/result.h"
 
@@ -101,4 +102,16 @@ TAUT_API std::error_code start_cpu_profile(int fd);
 TAUT_API result<void> stop_cpu_profile();
 
 }  // namespace debug
+
+// set_block_profile_rate() has the profile "block" show where goroutines wait for channels, locks
+// and each other: every wait of at least `rate`, and shorter ones in proportion, weighted so that
+// sums stay right. 1 ns: every wait; 0, or less: none, as at the start of the program. Costs about
+// a microsecond per sample. Throws std::bad_alloc without memory for the samples.
+TAUT_API void set_block_profile_rate(std::chrono::nanoseconds rate);
+
+// set_mutex_profile_fraction() has the profile "mutex" show one of n times that somebody waited for
+// a mutex or shared_mutex: label role=holder, whose unlock() ended it; role=waiter, who waited. 0:
+// none, as at the start; less: changes nothing. Returns what it was.
+TAUT_API int set_mutex_profile_fraction(int n);
+
 TAUT_END_NAMESPACE

@@ -11,7 +11,8 @@ namespace rt {
 namespace {
 
 constexpr const profile_kind* kinds[] = {
-    &allocs_kind, &goroutine_kind, &goroutineleak_kind, &heap_kind, &threadcreate_kind,
+    &allocs_kind, &block_kind, &goroutine_kind,    &goroutineleak_kind,
+    &heap_kind,   &mutex_kind, &threadcreate_kind,
 };
 
 }  // namespace

@@ -46,8 +46,8 @@ void write_profile(const profile_kind& kind, int debug, const frame_registers* c
                    text_sink& to);
 void write_collected(const profile_kind& kind, stack_profile& p, int debug, text_sink& to);
 
-extern const profile_kind allocs_kind, goroutine_kind, goroutineleak_kind, heap_kind,
-    threadcreate_kind;
+extern const profile_kind allocs_kind, block_kind, goroutine_kind, goroutineleak_kind, heap_kind,
+    mutex_kind, threadcreate_kind;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -48,6 +48,10 @@ std::int64_t to_number(std::string_view text) noexcept {
   return n;
 }
 
+bool is_hidden(std::uintptr_t return_address, frame_namer& names) {
+  return std::ranges::all_of(names.at(return_address), &named_frame::hidden);
+}
+
 struct seen_mapping {
   code_mapping from;
   bool named = false;  // some function in it is
@@ -63,6 +67,7 @@ class proto_builder {
   }
 
   std::string build(const stack_profile& p) {
+    hides_leaf_ = p.hides_leaf;
     write_type(profile_period_type, p.period_type());
     if (p.period() != 0) out_.add_int64(profile_period, p.period());
     for (const value_type& t : p.types()) write_type(profile_sample_type, t);
@@ -97,8 +102,9 @@ class proto_builder {
     // The runtime's own frames that every goroutine begins with say nothing.
     auto frames = p.frames_of(i);
     if (p.of_allocations) frames = without_allocator(frames, names_);
+    if (p.hides_leaf) frames = without_hidden_leaf(frames, names_);
     std::size_t n = frames.size();
-    while (n != 0 && is_root(frames[n - 1])) --n;
+    while (n != 0 && is_hidden(frames[n - 1], names_)) --n;
     std::vector<std::uint64_t> locations;
     for (std::uintptr_t pc : frames.first(n != 0 ? n : frames.size()))
       locations.push_back(location(pc));
@@ -135,10 +141,6 @@ class proto_builder {
     }
   }
 
-  bool is_root(std::uintptr_t return_address) {
-    return std::ranges::all_of(names_.at(return_address), &named_frame::hidden);
-  }
-
   std::uint64_t location(std::uintptr_t return_address) {
     auto [found, fresh] = locations_.try_emplace(return_address, locations_.size() + 1);
     if (!fresh) return found->second;
@@ -148,11 +150,16 @@ class proto_builder {
     if (!frames.front().linked.empty() || (in != nullptr && in->named)) {
       for (const named_frame& f : frames) functions.push_back(function(f));
     }
+    // Of a call in the runtime that the compiler put into one that is shown, only that one is.
+    std::size_t first = 0;
+    if (hides_leaf_ && !functions.empty() && !is_hidden(return_address, names_)) {
+      while (frames[first].hidden) ++first;
+    }
     {
       pbf_writer message(out_, profile_location);
       message.add_uint64(1, found->second);
       message.add_uint64(3, return_address - 1);
-      for (std::size_t i = 0; i < functions.size(); ++i) {
+      for (std::size_t i = first; i < functions.size(); ++i) {
         pbf_writer line(message, 4);
         line.add_uint64(1, functions[i]);
         if (frames[i].line != 0) line.add_int64(2, frames[i].line);
@@ -199,6 +206,7 @@ class proto_builder {
   }
 
   frame_namer& names_;
+  bool hides_leaf_ = false;
   std::string bytes_;
   pbf_writer out_{bytes_};
   std::unordered_map<std::string, std::int64_t> string_ids_;
@@ -240,6 +248,13 @@ void write_gzip(const std::string& bytes, text_sink& to) {
     status = ::deflate(&z, left == 0 ? Z_FINISH : Z_NO_FLUSH);
     to.write({some, sizeof some - z.avail_out});
   }
+}
+
+std::span<const std::uintptr_t> without_hidden_leaf(std::span<const std::uintptr_t> frames,
+                                                    frame_namer& names) {
+  const auto shown =
+      std::ranges::find_if(frames, [&](std::uintptr_t pc) { return !is_hidden(pc, names); });
+  return shown == frames.end() ? frames : std::span(shown, frames.end());
 }
 
 std::string stack_lines(std::span<const std::uintptr_t> frames, frame_namer& names) {

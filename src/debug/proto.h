@@ -2,6 +2,8 @@
 // A profile as pprof reads it: profile.proto, gzip'd. And as its text form: debug=1.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 
 #include "debug/stack_profile.h"
@@ -21,6 +23,9 @@ std::span<const std::uintptr_t> without_allocator(std::span<const std::uintptr_t
 
 // "NAME profile: total N" and a record per sample. For profiles that count.
 void write_counts(const stack_profile& p, frame_namer& names, text_sink& to);
+// Without the innermost frames that are the runtime's own, unless nothing were left.
+std::span<const std::uintptr_t> without_hidden_leaf(std::span<const std::uintptr_t> frames,
+                                                    frame_namer& names);
 // The "#" lines of one stack, and the blank line after them.
 std::string stack_lines(std::span<const std::uintptr_t> frames, frame_namer& names);
 

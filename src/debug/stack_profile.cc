@@ -97,12 +97,17 @@ void stack_profile::subtract(const stack_profile& earlier) {
   duration_nanos = time_nanos - earlier.time_nanos;
 }
 
-std::string stack_profile::key_of(std::size_t i) const {
-  std::string key = "@";
-  for (std::uintptr_t pc : frames_of(i)) {
-    key += ' ';
-    append_hex(key, pc);
+void append_addresses(std::string& to, std::span<const std::uintptr_t> frames) {
+  to += '@';
+  for (std::uintptr_t pc : frames) {
+    to += ' ';
+    append_hex(to, pc);
   }
+}
+
+std::string stack_profile::key_of(std::size_t i) const {
+  std::string key;
+  append_addresses(key, frames_of(i));
   if (samples_[i].labels_size == 0) return key;
   std::vector<std::string> pairs;
   for_each_packed_label(labels_of(i), [&](std::string_view k, std::string_view v) {

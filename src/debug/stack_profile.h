@@ -68,6 +68,7 @@ class stack_profile {
   // Of allocations: values of labels are numbers, and `operator new` is nobody's place.
   bool of_allocations = false;
   std::vector<std::string> comments;
+  bool hides_leaf = false;  // stacks begin in the runtime, which is not shown
 
  private:
   std::size_t find(std::uint64_t hash, std::span<const std::uintptr_t> frames,
@@ -84,6 +85,9 @@ class stack_profile {
   std::vector<std::int64_t> values_;
   std::vector<std::uint32_t> slots_;  // open addressing: index of the sample + 1
 };
+
+// "@ 0x... 0x..."
+void append_addresses(std::string& to, std::span<const std::uintptr_t> frames);
 
 // f(key, value) for each label of a packed set.
 template <class F>

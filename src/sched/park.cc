@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
+#include "sched/contention.h"
 #include "sched/dispatch.h"
 #include "sched/runtime_state.h"
 #include "sched/unwinding.h"
@@ -140,7 +141,11 @@ std::uint32_t random_below(std::uint32_t n) noexcept {
   return r.below(n);
 }
 
-void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept {
+namespace {
+
+// One that is measured is a copy, so that the usual one has nothing more to keep across the switch.
+TAUT_ALWAYS_INLINE void park_here(goroutine* g, const wait_info& info, commit_function commit,
+                                  void* argument) noexcept {
   claimable_commit both;
   if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own
     both = {commit, argument};
@@ -161,6 +166,25 @@ void park(goroutine* g, const wait_info& info, commit_function commit, void* arg
     switch_from(w, g, w->next_local(), commit, argument);
   }
   record_resumed(g);
+}
+
+// Time and I/O are nobody's fault.
+bool is_profiled(const wait_info& info) noexcept {
+  return info.profiled && info.reason != wait_reason::sleep && info.reason != wait_reason::io_wait;
+}
+
+TAUT_COLD void park_measured(goroutine* g, const wait_info& info, commit_function commit,
+                             void* argument) noexcept {
+  const std::int64_t since = now();
+  park_here(g, info, commit, argument);
+  note_blocked(now() - since);
+}
+
+}  // namespace
+
+void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept {
+  if (blocks_are_profiled() && is_profiled(info)) return park_measured(g, info, commit, argument);
+  park_here(g, info, commit, argument);
 }
 
 void ready(goroutine* g) noexcept {

@@ -28,6 +28,7 @@ struct wait_info {
   wait_reason reason;
   const void* object;
   site where;
+  bool profiled = true;  // false: says nothing about the program
 };
 
 // Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers

@@ -16,7 +16,6 @@
 #include <new>
 #include <system_error>
 
-#include "arch/unwind.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
@@ -24,6 +23,7 @@
 #include "sched/diagnosis.h"
 #include "sched/idle.h"
 #include "sched/overflow.h"
+#include "sched/own_stack.h"
 #include "sched/park.h"
 #include "sched/poller.h"
 #include "sched/process.h"
@@ -103,21 +103,7 @@ worker* make_worker(runtime_state& r, int index) noexcept {
 // Where a thread is started from, for the profile threadcreate: at a goroutine's blocking call, the
 // watching thread, or the program's start.
 void note_birth(worker* w) noexcept {
-  const frame_registers here = current_registers();
-  stack_bounds bounds{here.sp, 0};
-  const worker* mine = current_worker();
-  if (mine != nullptr && mine->current != nullptr) {
-    bounds.high = reinterpret_cast<std::uintptr_t>(mine->current->stack_high);
-  } else {
-    pthread_attr_t attributes;
-    if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return;
-    void* low = nullptr;
-    std::size_t size = 0;
-    ::pthread_attr_getstack(&attributes, &low, &size);
-    ::pthread_attr_destroy(&attributes);
-    bounds.high = reinterpret_cast<std::uintptr_t>(low) + size;
-  }
-  w->birth_frame_count = unwind(here, bounds, w->birth_frames, worker::most_birth_frames);
+  w->birth_frame_count = own_frames(w->birth_frames, worker::most_birth_frames);
 }
 
 bool launch(runtime_state& r, int index) noexcept {
@@ -313,7 +299,7 @@ void run_main(void (*call)(void*), void* argument) TAUT_LOCKS_BY_HAND {
     return;
   }
   s.waiting = g;
-  park(g, {wait_reason::semacquire, &s, site::here()}, release_lock, &s.guard);
+  park(g, {wait_reason::semacquire, &s, site::here(), false}, release_lock, &s.guard);
 }
 
 }  // namespace detail

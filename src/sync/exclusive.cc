@@ -8,6 +8,7 @@
 #include "sync/exclusive.h"
 
 #include "base/clock.h"
+#include "sched/contention.h"
 #include "sched/runtime_state.h"
 #include "sync/plain_unlock.h"
 #include "sync/sema_table.h"
@@ -61,12 +62,16 @@ TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_caller
   m.line.store(detail::called_by_system, std::memory_order_relaxed);                 // MO-3
 }
 
-TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
+namespace {
+
+// Returns when it began to wait; 0: it did not.
+std::int64_t wait_for_lock(lock_record& m, site where) {
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::mutex_lock, &m, where};
-  std::int64_t since = 0;  // when it began to wait; 0: it has not
-  bool hungry = false;     // it waits for over 1 ms
-  bool awake = false;      // the woken bit stands for this goroutine
+  std::int64_t since = 0;         // when it began to wait; 0: it has not
+  std::int64_t queued_since = 0;  // this time
+  bool hungry = false;            // it waits for over 1 ms
+  bool awake = false;             // the woken bit stands for this goroutine
   int spins = 0;
   for (;;) {
     std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
@@ -74,7 +79,7 @@ TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
       const std::uint32_t mine = (awake ? s & ~woken : s) | locked;
       if (m.state.compare_exchange_weak(s, mine, std::memory_order_acquire,
                                         std::memory_order_relaxed))
-        return;  // MO-1
+        return since;  // MO-1
       continue;
     }
     if ((s & starving) == 0 && worth_spinning(spins)) {
@@ -86,7 +91,7 @@ TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
       continue;
     }
     const bool first_time = since == 0;
-    if (first_time) since = now();
+    if (first_time) since = queued_since = now();
 
     sema_wait wait(g, &m, {});
     leave_plain(&m);
@@ -101,18 +106,27 @@ TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
       continue;
     }
     awake = false;
+    wait.mine().since = mutexes_are_profiled() ? queued_since : 0;
     const std::uint8_t why = wait.sleep(info, !first_time, [&](sema_queue& q) {
       if (q.empty()) m.state.fetch_and(~(waiting | starving), std::memory_order_relaxed);  // MO-4
     });
     throw_unless_woken(why);
-    hungry = now() - since > starving_after;
+    queued_since = now();
+    hungry = queued_since - since > starving_after;
     if (g->single.success) {
       if (!hungry) m.state.fetch_and(~std::uint32_t{starving}, std::memory_order_relaxed);  // MO-4
-      return;
+      return since;
     }
     awake = true;
     spins = 0;
   }
+}
+
+}  // namespace
+
+TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
+  const std::int64_t since = wait_for_lock(m, where);
+  if (mutexes_are_profiled() && since != 0) note_mutex(contention::waiter, now() - since, 1);
 }
 
 TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
@@ -127,6 +141,8 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   waiter* w = q.pop();
   goroutine* g = w == nullptr ? nullptr : w->g;
   const std::uint32_t gone = q.empty() ? waiting | starving : 0;
+  const bool profiled = g != nullptr && mutexes_are_profiled();
+  const std::int64_t waited = profiled ? charge_waiting(q, w) : 0;
   s = m.state.load(std::memory_order_relaxed);  // MO-4
   if (g != nullptr && (s & starving) != 0) {
     w->success = true;
@@ -141,6 +157,7 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   }
   q.unlock();
   if (g != nullptr) ready(g);
+  if (profiled) note_mutex(contention::holder, waited, 1);
 }
 
 }  // namespace rt

@@ -44,6 +44,7 @@ inline constexpr std::uint32_t starving = 8;  // newcomers queue; unlock() hands
 }  // namespace exclusive
 
 void lock_exclusive_slow(lock_record& m, site where);
+// The profile mutex, if it is on, charges the caller for those who wait.
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
 // Who called lock(): its place and its return address, if known.

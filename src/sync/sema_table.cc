@@ -5,6 +5,7 @@
 #include "sync/sema_table.h"
 
 #include "arch/sanitizer.h"
+#include "base/clock.h"
 #include "taut/result.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -122,6 +123,24 @@ void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept
   lock& l = q.leave_locked();
   l.announce_release();
   park(g, info, release_lock, &l);
+}
+
+std::int64_t charge_waiting(sema_queue& q, waiter* popped) noexcept {
+  constexpr int most = 256;
+  const std::int64_t t = now();
+  std::int64_t sum = 0;
+  const auto charge = [&](waiter& w) {
+    if (w.since != 0) sum += t - w.since;  // 0: it began to wait while the profile was off
+    w.since = t;
+  };
+  if (popped != nullptr) charge(*popped);
+  waiter* const first = q.front();
+  waiter* w = first;
+  for (int i = 0; w != nullptr && i < most; ++i) {
+    charge(*w);
+    w = w->next == first ? nullptr : w->next;
+  }
+  return sum;
 }
 
 bool has_waiters(const void* address) noexcept {

@@ -105,6 +105,11 @@ class sema_queue {
   bool locked_ = false;
 };
 
+// For the profile mutex: how long those queued in q, and `popped`, have waited, as far as nobody
+// has been charged for it yet. Charges the caller: their waiting counts anew from now. At most 256
+// are looked at; the others' turn comes later.
+std::int64_t charge_waiting(sema_queue& q, waiter* popped) noexcept;
+
 // Parks g, whose waiter is linked in q, by a plain wait: only pop() ends it.
 void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept;
 

@@ -21,6 +21,8 @@
 #include "taut/shared_mutex.h"
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "sched/contention.h"
 #include "sync/exclusive.h"
 #include "sync/sema_table.h"
 #include "taut/panic.h"
@@ -52,6 +54,9 @@ void forget(std::atomic<std::uint64_t>* hints, int n) noexcept {
   }
 }
 
+// Now, while the profile mutex is on; else 0.
+std::int64_t profiled_since() noexcept { return mutexes_are_profiled() ? now() : 0; }
+
 // The writer's step behind its readers: waits for one permit.
 void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info) noexcept {
   goroutine* g = current_goroutine();
@@ -64,8 +69,11 @@ void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info
   waiter& w = g->single;
   w.g = g;
   w.claimable = false;
+  const std::int64_t since = profiled_since();
+  w.since = since;
   q.push_back(w);
   park_releasing(g, info, q);
+  if (since != 0) note_mutex(contention::waiter, now() - since, 1);
 }
 
 }  // namespace
@@ -91,7 +99,9 @@ void shared_mutex::lock_shared(detail::site where) {
       }
       return admitted;
     };
+    const std::int64_t since = profiled_since();
     sema_wait wait(g, &admitted_, {});
+    wait.mine().since = since;
     if (take_permit()) {
       wait.skip(info);
     } else if (const std::uint8_t why = wait.sleep(info, false, [&](sema_queue&) {
@@ -100,6 +110,8 @@ void shared_mutex::lock_shared(detail::site where) {
                })) {
       if (admitted) unlock_shared();
       throw_interrupt(why);
+    } else if (since != 0) {
+      note_mutex(contention::waiter, now() - since, 1);
     }
   }
   remember(reader_hints_, remembered);
@@ -135,8 +147,11 @@ void shared_mutex::unlock_shared() {
     return;
   }
   goroutine* g = w->g;
+  const bool profiled = mutexes_are_profiled();
+  const std::int64_t waited = profiled ? charge_waiting(q, w) : 0;
   q.unlock();
   ready(g);
+  if (profiled) note_mutex(contention::holder, waited, 1);
 }
 
 void shared_mutex::lock(detail::site where) {
@@ -169,8 +184,12 @@ void shared_mutex::unlock() {
   std::int32_t nobody = -pending;
   if (TAUT_UNLIKELY(!readers_.compare_exchange_strong(nobody, 0))) {
     wake_list readers;
+    const bool profiled = mutexes_are_profiled();
+    std::int64_t waited = 0;
+    std::uint64_t woken = 0;
     {
       sema_queue q(&admitted_);
+      if (profiled) waited = charge_waiting(q, nullptr);
       const std::int32_t queued = readers_.fetch_add(pending) + pending;
       for (std::int32_t n = 0; n < queued; ++n) {
         waiter* w = q.pop();
@@ -179,9 +198,11 @@ void shared_mutex::unlock() {
           break;
         }
         readers.add(w);
+        ++woken;
       }
     }
     readers.wake();
+    if (profiled && woken != 0) note_mutex(contention::holder, waited, woken);
   }
   unlock_exclusive(writer_);
 }

@@ -169,6 +169,66 @@ TEST_F(pprof, reads_the_heap) {
   expect(raw, "inuse_space/bytes");
 }
 
+TEST_F(pprof, reads_a_cpu_profile) {
+  service s("debug_busy");
+  const std::string page = s.url("profile");
+  // Of a machine that is busy otherwise a second may hold no sample of this.
+  const std::string file = (folder_ / "cpu").string();
+  std::string tags;
+  for (int seconds = 1;
+       seconds < 60 && (tags.find("acme") == tags.npos || tags.find("zeta") == tags.npos);
+       seconds *= 2) {
+    run("-proto -output " + file + " -seconds " + std::to_string(seconds) + " " + page);
+    tags = run("-tags " + file);
+  }
+  expect(tags, "tenant: Total ");
+  expect(tags, "acme");
+  expect(tags, "zeta");
+  const std::string top = run("-top -cum " + file);
+  expect(top, "Type: cpu\n");
+  expect(top, "compute_the_answer");
+  expect(top, "Duration: ");
+  expect(run("-top -tagfocus tenant=acme " + file), "compute_the_answer");
+  const std::string raw = run("-raw " + file);
+  expect(raw, "PeriodType: cpu nanoseconds\nPeriod: 10000000\n");
+  expect(raw, "Samples:\nsamples/count cpu/nanoseconds");
+  expect(run("-peek compute_the_answer " + file), "{lambda}");
+  // The tool knows where to find it.
+  expect(run("-top -seconds 1 http://" + s.address()), "Type: cpu\n");
+}
+
+TEST_F(pprof, reads_what_blocks) {
+  service s("debug_busy");
+  const std::string file = (folder_ / "block").string();
+  std::string top;
+  while (top.find("wait_for_a_turn") == top.npos || top.find("want_the_ledger") == top.npos)
+    top = run("-top -cum " + s.url("block"));
+  expect(top, "Type: delay\n");
+  expect(run("-top -sample_index contentions " + s.url("block")), "Type: contentions\n");
+  expect(run("-peek wait_for_a_turn " + s.url("block")), "wait_for_a_turn");
+  std::ofstream(file) << taut::test::ask(s.address(), "/debug/pprof/block?debug=1").body;
+  const std::string raw = run("-raw -symbolize=none " + file);
+  expect(raw, "PeriodType: contentions count\nPeriod: 1\n");
+  expect(raw, "Samples:\ncontentions/count delay/nanoseconds");
+  expect(run("-raw -seconds 1 " + s.url("block")), "Duration: 1");
+}
+
+TEST_F(pprof, reads_who_holds_a_lock_and_who_waits) {
+  service s("debug_busy");
+  std::string tags;
+  while (tags.find("holder") == tags.npos || tags.find("waiter") == tags.npos)
+    tags = run("-tags " + s.url("mutex"));
+  const std::string holders = run("-top -cum -tagfocus role=holder " + s.url("mutex"));
+  expect(holders, "hold_the_ledger");
+  EXPECT_EQ(holders.find("mutex::lock\n"), holders.npos) << holders;
+  const std::string waiters = run("-top -cum -tagfocus role=waiter " + s.url("mutex"));
+  expect(waiters, "want_the_ledger");
+  EXPECT_EQ(waiters.find("mutex::unlock\n"), waiters.npos) << waiters;
+  const std::string file = (folder_ / "mutex").string();
+  std::ofstream(file) << taut::test::ask(s.address(), "/debug/pprof/mutex?debug=1").body;
+  expect(run("-raw -symbolize=none " + file), "Samples:\ncontentions/count delay/nanoseconds");
+}
+
 TEST_F(pprof, reads_a_delta) {
   service s;
   const std::string raw = run("-raw -seconds 1 " + s.url("goroutine"));

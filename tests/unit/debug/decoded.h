@@ -63,6 +63,7 @@ struct decoded_profile {
   std::map<std::uint64_t, location> locations;
   std::map<std::uint64_t, function> functions;
   std::map<std::uint64_t, mapping> mappings;
+  std::vector<std::string> comments;
   std::vector<int> order;  // of the messages' fields, without repetitions
 
   std::int64_t total() const {
@@ -121,6 +122,8 @@ inline decoded_profile decode(std::string_view gzipped) {
       p.time_nanos = r.get_int64();
     } else if (tag == 10) {
       p.duration_nanos = r.get_int64();
+    } else if (tag == 13) {
+      p.comments.push_back(text(r.get_int64()));
     } else if (tag == 2) {
       decoded_profile::sample s;
       for (auto m = r.get_message(); m.next();) {
