@@ -2,6 +2,7 @@
 // debug=3: a snapshot as JSON. Written one goroutine at a time: a million of them must not be in
 // memory twice. What many wait for stands once, under "objects".
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "debug/text.h"
 #include "diag/causes.h"
 #include "diag/dump.h"
+#include "sched/stalls.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -92,6 +94,14 @@ class json_writer {
       to.write(between + text_of(object(o)));
       between = ",\n";
     }
+    to.write("\n],\n\"stalls\":[");
+    stall_record stalls[stall_log::most];
+    const std::size_t n = only_leaks_ ? 0 : the_stall_log().read(stalls);
+    between = "\n";
+    for (std::size_t i = 0; i < n; ++i) {
+      to.write(between + text_of(stall_of(stalls[i])));
+      between = ",\n";
+    }
     to.write("\n]}\n");
   }
 
@@ -149,6 +159,30 @@ class json_writer {
     return {{"goroutine", f.goroutine}, {"at", place(f.where)}};
   }
 
+  json frames_of(std::span<const std::uintptr_t> pcs) {
+    json frames = json::array();
+    for (const std::uintptr_t pc : pcs) {
+      for (const named_frame& n : names_.at(pc)) {
+        json one = {{"function", n.function}, {"file", n.path}, {"line", n.line}};
+        one["pc"] = name_of_object(reinterpret_cast<const void*>(pc - 1));
+        if (n.hidden) one["runtime"] = true;
+        frames.push_back(std::move(one));
+      }
+    }
+    return frames;
+  }
+
+  json stall_of(const stall_record& r) {
+    json j = {{"goroutine", r.goroutine},
+              {"worker", r.worker},
+              {"kind", r.blocked ? "blocked" : "hogged"},
+              {"duration_ns", r.duration},
+              {"reported_unix_ns", r.wall}};
+    if (r.name[0] != 0) j["name"] = r.name;
+    j["frames"] = frames_of({r.pcs, r.frames});
+    return j;
+  }
+
   json goroutine(std::uint32_t i) {
     const goroutine_record& g = s_.goroutines[i];
     json j = {{"id", g.id}, {"state", state_of(g)}};
@@ -190,16 +224,7 @@ class json_writer {
       j["fix"] = why.fix;
       j["culprit"] = place(place_of(why.row->culprit, e, names_));
     }
-    json& frames = j["frames"] = json::array();
-    for (std::uint32_t f = 0; f < g.frames; ++f) {
-      const std::uintptr_t pc = s_.frames[g.first_frame + f];
-      for (const named_frame& n : names_.at(pc)) {
-        json one = {{"function", n.function}, {"file", n.path}, {"line", n.line}};
-        one["pc"] = name_of_object(reinterpret_cast<const void*>(pc - 1));
-        if (n.hidden) one["runtime"] = true;
-        frames.push_back(std::move(one));
-      }
-    }
+    j["frames"] = frames_of({s_.frames.data() + g.first_frame, g.frames});
     return j;
   }
 

@@ -36,6 +36,7 @@
 #include "sched/process.h"
 #include "sched/registry.h"
 #include "sched/runtime_state.h"
+#include "sched/stalls.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -79,22 +80,42 @@ bool anything_queued(runtime_state& r) noexcept {
   return queued;
 }
 
+// Into the log, and to the program if it wants to know. A signal may end the call that a blocked
+// thread is in: it is sent only to a program that asked for reports.
 void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t,
                   bool blocked) noexcept {
-  if (r.wanted.on_stall == nullptr || (w->last_report != 0 && t - w->last_report < report_every))
+  if (w->last_report != 0 && t - w->last_report < report_every) {
+    the_stall_log().lasted(w->index, since, t - since);
     return;
+  }
   w->last_report = t;
   goroutine* g = w->shown.load();
   if (g == nullptr) return;
+  const bool asked = r.wanted.on_stall != nullptr;
   std::uintptr_t frames[64];
   stall s;
   s.goroutine = g->id.load();
   s.worker = w->index;
   s.duration = std::chrono::nanoseconds(t - since);
   s.blocked = blocked;
-  s.frame_count = frames_of_thread(w->tid, frames, 64);
+  s.frame_count = blocked && !asked ? frames_of_sleeping_thread(w->tid, *g, frames, 64)
+                                    : frames_of_thread(w->tid, frames, 64);
   s.frames = frames;
-  r.wanted.on_stall(s);
+  timespec wall = {};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  stall_record record = {};
+  record.goroutine = s.goroutine;
+  record.began = since;
+  record.wall = wall.tv_sec * std::int64_t{1'000'000'000} + wall.tv_nsec;
+  record.duration = t - since;
+  record.worker = w->index;
+  record.blocked = blocked;
+  std::memcpy(record.name, g->name, sizeof record.name);
+  record.name[sizeof record.name - 1] = 0;
+  record.frames = std::min(s.frame_count, stall_record::most_frames);
+  std::copy_n(frames, record.frames, record.pcs);
+  the_stall_log().write(record);
+  if (asked) r.wanted.on_stall(s);
 }
 
 void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
@@ -104,6 +125,7 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
       static_cast<std::uint32_t>(w->created.load(std::memory_order_relaxed));  // MO-1
   if (w->state.load() != worker_state::running || w->shown.load() == nullptr ||
       tick != w->seen_tick) {
+    if (w->stalled) the_stall_log().lasted(w->index, w->seen_since, t - w->seen_since);
     w->seen_tick = tick;
     w->seen_since = t;
     w->seen_cpu = cpu_time(w->cpu_clock);

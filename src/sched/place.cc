@@ -3,12 +3,16 @@
 // handler of the program's is called too.
 #include "sched/place.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 
 #include "arch/interrupted.h"
 #include "base/note.h"
@@ -77,6 +81,30 @@ std::size_t frames_of_thread(int tid, std::uintptr_t* frames, std::size_t limit)
   if (n > limit) n = limit;
   for (std::size_t i = 0; i < n; ++i) frames[i] = answer[i];
   return n;
+}
+
+// "NUMBER ARGUMENTS SP PC" in a system call, "-1 SP PC" in the kernel otherwise, "running" else.
+std::size_t frames_of_sleeping_thread(int tid, const goroutine& g, std::uintptr_t* frames,
+                                      std::size_t limit) noexcept {
+  char path[48], text[256];
+  std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t n = ::read(fd, text, sizeof text - 1);
+  ::close(fd);
+  if (n <= 0) return 0;
+  text[n] = 0;
+  char* const last = std::strrchr(text, ' ');
+  if (last == nullptr) return 0;
+  *last = 0;
+  const char* const second_last = std::strrchr(text, ' ');
+  if (second_last == nullptr) return 0;
+  const frame_registers from{std::strtoul(last + 1, nullptr, 16),
+                             std::strtoul(second_last + 1, nullptr, 16), 0};
+  const auto low = reinterpret_cast<std::uintptr_t>(g.stack_low);
+  const auto high = reinterpret_cast<std::uintptr_t>(g.stack_high);
+  if (from.sp < low || from.sp >= high) return 0;
+  return unwind(from, {from.sp, high}, frames, limit);
 }
 
 }  // namespace rt

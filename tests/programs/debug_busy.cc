@@ -57,7 +57,7 @@ int main() {
         taut::this_goroutine::set_label("tenant", tenant);
         while (!stop) {
           compute_the_answer();
-          taut::yield();
+          taut::sleep_for(100us);
         }
       });
     }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <regex>
@@ -223,6 +224,46 @@ TEST(profile, writes_to_a_descriptor) {
   ::close(ends[0]);
   EXPECT_TRUE(std::string_view(some).starts_with("threadcreate profile: total "));
   EXPECT_EQ(profile("threadcreate").write_to(-1, 1).error(), std::errc::bad_file_descriptor);
+}
+
+[[gnu::noinline]] ssize_t wait_in_a_call(int fd) {
+  char byte;
+  const ssize_t n = ::read(fd, &byte, 1);
+  asm volatile("" ::: "memory");
+  return n;
+}
+
+// Without a callback no signal is sent, so the call goes on. The thread that asks needs no worker.
+TEST(profile, json_has_stalls) {
+  taut::start({.workers = 2});
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  taut::chan<std::uint64_t> done(1);
+  taut::go({.name = "staller"}, [&] {
+    EXPECT_EQ(wait_in_a_call(ends[0]), 1);
+    done.send(taut::this_goroutine::id());
+  });
+  nlohmann::json found;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (found.is_null() && std::chrono::steady_clock::now() < end) {
+    const auto all = nlohmann::json::parse(profile("goroutine").text(3));
+    for (const auto& s : all["stalls"]) {
+      if (s.value("name", "") == "staller") found = s;
+    }
+  }
+  EXPECT_EQ(::write(ends[1], "x", 1), 1);
+  const std::uint64_t id = done.recv().value_or(0);
+  ASSERT_FALSE(found.is_null());
+  EXPECT_EQ(found["goroutine"], id);
+  EXPECT_EQ(found["kind"], "blocked");
+  EXPECT_GE(found["duration_ns"], 10'000'000);
+  EXPECT_GT(found["reported_unix_ns"], 1'000'000'000'000'000'000);
+  std::string functions;
+  for (const auto& f : found["frames"]) functions += f["function"].get<std::string>() + "\n";
+  EXPECT_NE(functions.find("wait_in_a_call"), functions.npos) << found.dump(1);
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_EQ(taut::stop(), 0u);
 }
 
 TEST(profile, names_what_there_is) {
