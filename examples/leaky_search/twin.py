@@ -17,18 +17,23 @@ class Failed(Exception):
 class Twin:
     """A running server. Use it as a context manager: whatever happens, the process ends."""
 
-    def __init__(self, program: pathlib.Path, port: int):
+    def __init__(self, program: pathlib.Path, port: int, options: list = ()):
         self.name = program.name
         self.log_copy = program.with_suffix(".log")
         if not program.exists():
             raise Failed(f"{program} is missing; ./dev demo builds it.")
         self.log = tempfile.TemporaryFile(mode="w+")
         # A group of its own: Ctrl-C in the terminal is for demo.py, which then stops the server.
-        self.process = subprocess.Popen([program, "--addr", f"127.0.0.1:{port}"], text=True,
-                                        stdout=subprocess.PIPE, stderr=self.log, process_group=0)
+        self.process = subprocess.Popen([program, "--addr", f"127.0.0.1:{port}", *options],
+                                        text=True, stdout=subprocess.PIPE, stderr=self.log,
+                                        process_group=0)
         self.keep = False
         try:
             line = self.process.stdout.readline()
+            profiles = re.match(r"profiles at http://127\.0\.0\.1:(\d+)", line)
+            if profiles:
+                line = self.process.stdout.readline()
+            self.debug_port = int(profiles[1]) if profiles else None
             found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
             if not found:
                 raise Failed(f"{self.name} did not start: {self.last_words()}")
@@ -69,8 +74,8 @@ class Twin:
             words += f"\nall of them: {self.log_copy}"
         return ended + words
 
-    def get(self, path: str, timeout: float = 60) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+    def get(self, path: str, timeout: float = 60, port: int | None = None) -> bytes:
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -144,6 +144,7 @@ void start_locked(const options& wanted) {
     if (const char* seed = std::getenv("TAUT_SEED"))
       r.wanted.perturb_seed = std::strtoull(seed, nullptr, 10);
   }
+  if (std::getenv("TAUT_FORCE_MIGRATE") != nullptr) r.wanted.force_migrate = true;
   if (r.wanted.stall_after.count() <= 0) r.wanted.stall_after = std::chrono::milliseconds(10);
   r.default_class = stack_class_for(wanted.stack_size);
   if (r.default_class < 0) throw panic("taut::start: options::stack_size is too large");

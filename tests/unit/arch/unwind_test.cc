@@ -267,6 +267,7 @@ int copy_stack(copied_stack& copy, int depth) {
   return 0;
 }
 
+// TAUT_TEST_DAMAGED_STACKS sets the number of stacks.
 TEST_F(unwind_test, survives_damaged_stacks) {
   copied_stack intact;
   copy_stack(intact, 12);
@@ -278,8 +279,9 @@ TEST_F(unwind_test, survives_damaged_stacks) {
   std::mt19937_64 random(20240607);
   const module_table& modules = *current_modules();
   std::size_t shorter = 0;
-  constexpr int rounds = 100000;
-  for (int round = 0; round < rounds; ++round) {
+  const char* wanted = std::getenv("TAUT_TEST_DAMAGED_STACKS");
+  const std::int64_t rounds = wanted == nullptr ? 100'000 : std::atoll(wanted);
+  for (std::int64_t round = 0; round < rounds; ++round) {
     copied_stack damaged = intact;
     std::size_t words = std::min<std::size_t>(damaged.bytes.size() / 8, 256);
     for (std::size_t writes = 1 + random() % 32; writes > 0; --writes) {
