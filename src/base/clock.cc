@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "base/handoff.h"
+
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
@@ -13,6 +15,7 @@ std::atomic<std::int64_t> virtual_now{0};
 std::atomic<std::int64_t> coarse_time{0};
 
 std::int64_t real_now() noexcept {
+  unseen_section unseen;  // on a stack that may be handed on already
   timespec t;
   ::clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;

@@ -16,6 +16,7 @@
 
 #include <algorithm>
 
+#include "base/handoff.h"
 #include "sched/own_stack.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -82,7 +83,10 @@ slot* slot_for(contention kind, const std::uintptr_t* frames, std::size_t n) noe
     if (s.key.compare_exchange_strong(found, key)) {
       s.kind = kind;
       s.frames = static_cast<std::uint16_t>(n);
-      std::copy_n(frames, n, s.pcs);
+      {
+        const unseen_section unseen;  // published by `ready`
+        std::copy_n(frames, n, s.pcs);
+      }
       s.ready.store(true);
       return &s;
     }

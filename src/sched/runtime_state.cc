@@ -175,27 +175,36 @@ std::uint64_t runtime_state::dispatches() const noexcept {
   return n;
 }
 
+namespace {
+
+// Timers outlive the worker they were armed on: it may be none of this start's.
+template <class Runtime, class F>
+void for_each_timer_heap(Runtime& r, F&& f) {
+  f(r.shared_timers);
+  for (const std::atomic<worker*>& slot : r.workers) {
+    worker* w = slot.load();
+    if (w == nullptr) return;
+    f(w->timers);
+  }
+}
+
+}  // namespace
+
 std::int64_t runtime_state::earliest_timer() const noexcept {
-  std::int64_t first = shared_timers.earliest();
-  for_each_worker([&](worker* w) {
-    if (w != nullptr) first = std::min(first, w->timers.earliest());
-  });
+  std::int64_t first = no_deadline;
+  for_each_timer_heap(*this, [&](const timer_heap& h) { first = std::min(first, h.earliest()); });
   return first;
 }
 
 std::size_t runtime_state::foreground_timers() const noexcept {
-  std::size_t n = shared_timers.foreground();
-  for_each_worker([&](worker* w) {
-    if (w != nullptr) n += w->timers.foreground();
-  });
+  std::size_t n = 0;
+  for_each_timer_heap(*this, [&](const timer_heap& h) { n += h.foreground(); });
   return n;
 }
 
 int runtime_state::run_timers(std::int64_t t) noexcept {
-  int ran = shared_timers.run_due(t);
-  for_each_worker([&](worker* w) {
-    if (w != nullptr) ran += w->timers.run_due(t);
-  });
+  int ran = 0;
+  for_each_timer_heap(*this, [&](timer_heap& h) { ran += h.run_due(t); });
   return ran;
 }
 

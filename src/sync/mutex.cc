@@ -24,6 +24,7 @@ mutex::~mutex() {
   }
 }
 
+namespace rt {
 namespace {
 
 // Apart from the usual case, and by values, so that this needs no registers saved.
@@ -47,6 +48,7 @@ TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
 }
 
 }  // namespace
+}  // namespace rt
 
 void mutex::lock(detail::site where) {
   const auto address = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -17,9 +19,14 @@
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/go.h"
+#include "taut/mutex.h"
+#include "taut/time.h"
+#include "taut/wait_group.h"
 
 namespace taut::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 RUNTIME_TEST(sched, SCHED_01_go_does_not_wait) {
   chan<int> c(0);
@@ -280,6 +287,34 @@ TEST(sched, SCHED_12_stop_and_start_again) {
     EXPECT_EQ(num_goroutine(), 0u);
     EXPECT_EQ(workers(), 0);
   }
+}
+
+TEST(sched, SCHED_12_timers_outlive_the_worker_they_were_armed_on) {
+  std::vector<recv_chan<time_point>> ticks;
+  start({.workers = 4});
+  run([&] {
+    // Each arms its timer on a worker of its own: none gives its worker up before all have begun.
+    std::atomic<int> began{0};
+    mutex guard;
+    wait_group all;
+    for (int i = 0; i < 4; ++i) {
+      all.go([&] {
+        ++began;
+        while (began < 4) {
+        }
+        recv_chan<time_point> tick = after(20ms);
+        std::scoped_lock hold(guard);
+        ticks.push_back(tick);
+      });
+    }
+    all.wait();
+  });
+  EXPECT_EQ(stop(), 0u);
+  start({.workers = 1});
+  run([&] {
+    for (const auto& tick : ticks) EXPECT_TRUE(tick.recv().has_value());
+  });
+  EXPECT_EQ(stop(), 0u);
 }
 
 }  // namespace

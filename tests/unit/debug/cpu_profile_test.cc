@@ -87,6 +87,15 @@ std::int64_t samples_of(const decoded_profile& d, const char* function) {
   return n;
 }
 
+// The race detector keeps signals until the thread calls into it, and so merges most of them.
+constexpr std::int64_t at_least(std::int64_t n) {
+#if defined(TAUT_TSAN)
+  return n > 0 ? 1 : 0;
+#else
+  return n;
+#endif
+}
+
 template <class F>
 decoded_profile profile_of(F&& f) {
   file to;
@@ -116,7 +125,7 @@ RUNTIME_TEST(cpu_profile, shows_what_a_goroutine_computes) {
   EXPECT_GT(d.time_nanos, 0);
   EXPECT_GE(d.duration_nanos, 300 * ms);
   // Thirty, less what the kernel merges.
-  EXPECT_GE(samples_of(d, "serve_a_tenant"), 10);
+  EXPECT_GE(samples_of(d, "serve_a_tenant"), at_least(10));
   for (const auto& s : d.samples) {
     EXPECT_EQ(s.values[1], s.values[0] * 10'000'000);
     if (!shows(d, s, "serve_a_tenant")) continue;
@@ -131,8 +140,8 @@ TEST(cpu_profile, shows_threads_that_are_not_ours) {
     compute_a_share(200 * ms);  // the main thread, whose stack is another kind
     old.join();
   });
-  EXPECT_GE(samples_of(d, "count_in_a_thread"), 5);
-  EXPECT_GE(samples_of(d, "shows_threads_that_are_not_ours"), 5);
+  EXPECT_GE(samples_of(d, "count_in_a_thread"), at_least(5));
+  EXPECT_GE(samples_of(d, "shows_threads_that_are_not_ours"), at_least(5));
   for (const auto& s : d.samples) EXPECT_TRUE(s.labels.empty());
 }
 
@@ -141,7 +150,7 @@ TEST(cpu_profile, finds_threads_that_are_born_while_it_is_taken) {
   const decoded_profile d = profile_of([] {
     for (int i = 0; i < 3; ++i) std::thread([] { count_in_a_thread(300 * ms); }).join();
   });
-  EXPECT_GE(samples_of(d, "count_in_a_thread"), 10);
+  EXPECT_GE(samples_of(d, "count_in_a_thread"), at_least(10));
 }
 
 TEST(cpu_profile, only_one_at_a_time) {
