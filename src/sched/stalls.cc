@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/handoff.h"
+
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
@@ -17,6 +19,7 @@ stall_log::slot* stall_log::find(int worker, std::int64_t began) noexcept {
 }
 
 void stall_log::put(slot& to, const stall_record& r) noexcept {
+  const unseen_section unseen;  // a copy that was overtaken is thrown away
   const std::uint32_t sequence = to.sequence.load(std::memory_order_relaxed);  // MO-1
   to.sequence.store(sequence + 1, std::memory_order_relaxed);                  // MO-1
   std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -49,6 +52,7 @@ void stall_log::lasted(int worker, std::int64_t began, std::int64_t duration) no
 }
 
 std::size_t stall_log::read(stall_record (&to)[most]) const noexcept {
+  const unseen_section unseen;
   std::size_t n = 0;
   for (const slot& s : slots_) {
     const std::uint32_t before = s.sequence.load(std::memory_order_relaxed);  // MO-1
