@@ -87,7 +87,7 @@ TAUT_ALWAYS_INLINE void save_thread_state(worker* w, goroutine* g) noexcept {
 TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current = g;
   w->current_id = g->id.load(std::memory_order_relaxed);  // MO-1
-  w->shown.store(g, std::memory_order_relaxed);  // MO-1
+  w->shown.store(g, std::memory_order_relaxed);           // MO-1
   bump(w->tick);
   if (TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
   g->home = w;

@@ -88,8 +88,8 @@ struct goroutine {
   // was taken from.
   void* sp = nullptr;  // saved stack pointer; nullptr from the beginning of a wait until it is
                        // saved
-  goroutine* next = nullptr;  // link of the one list it is in
-  worker* home = nullptr;     // where it ran last; nullptr: it has not started
+  goroutine* next = nullptr;         // link of the one list it is in
+  worker* home = nullptr;            // where it ran last; nullptr: it has not started
   std::atomic<std::uint64_t> id{0};  // constant while it lives; 0: idle
   std::atomic<goroutine_state> state{goroutine_state::idle};
   std::atomic<wait_reason> reason{wait_reason::none};
