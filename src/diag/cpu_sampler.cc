@@ -29,6 +29,7 @@
 #include <cstring>
 
 #include "arch/interrupted.h"
+#include "base/handoff.h"
 #include "base/random.h"
 #include "sched/current.h"
 #include "sched/labels.h"
@@ -84,6 +85,7 @@ void cpu_sampler::sample(const void* context, int overrun) noexcept {
   } else if (const stack_areas* known = areas_.load()) {
     bounds = known->above(from.sp);
   }
+  const unseen_section unseen;  // the ring hands it on
   const bool written = ring_.put([&](cpu_sample& s) {
     s.goroutine = g == nullptr ? 0 : g->id.load();
     s.tid = self();
