@@ -166,6 +166,23 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   }
 }
 
+// Who is idle steals what a blocked worker has queued. With nobody idle, as when each worker has a
+// goroutine that only yields, it would wait for the end of the call.
+void release_queues(runtime_state& r, worker* w) noexcept {
+  if (!w->blocked.load() || !w->has_stealable()) return;
+  goroutine *first = nullptr, *last = nullptr;
+  int n = 0;
+  const auto add = [&](goroutine* g) {
+    (first == nullptr ? first : last->next) = g;
+    last = g;
+    ++n;
+  };
+  while (goroutine* g = w->fresh.steal()) add(g);
+  while (goroutine* g = w->woken.pop()) add(g);
+  if (goroutine* g = w->take_next()) add(g);
+  if (n != 0) r.inject(first, last, n);
+}
+
 // Every thread of the process is the runtime's, or a stand-in's that is parked: nobody is left who
 // could do anything.
 bool nobody_else(runtime_state& r) noexcept {
@@ -270,6 +287,7 @@ void* monitor_main(void*) {
     bool wished = r.wanted.perturb_seed != 0;
     r.for_each_worker([&](worker* w) {
       look_at(r, w, t);
+      release_queues(r, w);
       wished = wished || w->should_yield.load();
     });
     if (choice_points_on.load() != wished) choice_points_on.store(wished);

@@ -19,6 +19,7 @@
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/go.h"
+#include "taut/io.h"
 #include "taut/mutex.h"
 #include "taut/time.h"
 #include "taut/wait_group.h"
@@ -270,6 +271,30 @@ RUNTIME_THREAD_TEST(sched, SCHED_11_a_stuck_worker_does_not_stop_the_others) {
   until([&] { return began == n; });
   go([&] { stop = true; });
   for (int i = 0; i < n; ++i) done.recv();
+}
+
+RUNTIME_TEST(sched, SCHED_11_what_a_stuck_worker_queued_runs_beside_others_that_only_yield) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  std::atomic<bool> ran{false};
+  wait_group all;
+  for (int i = 0; i < workers(); ++i) {
+    all.go([&] {
+      while (!ran) yield();
+    });
+  }
+  all.go([&] {
+    go([&] { ran = true; });
+    pollfd p{ends[0], POLLIN, 0};
+    blocking([&] { ::poll(&p, 1, -1); });
+  });
+  const auto limit = std::chrono::steady_clock::now() + 60s;
+  while (!ran && std::chrono::steady_clock::now() < limit) yield();
+  EXPECT_TRUE(ran);
+  EXPECT_EQ(::write(ends[1], "x", 1), 1);
+  all.wait();
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST(sched, SCHED_12_stop_and_start_again) {

@@ -87,10 +87,11 @@ std::int64_t samples_of(const decoded_profile& d, const char* function) {
   return n;
 }
 
-// The race detector keeps signals until the thread calls into it, and so merges most of them.
+// The race detector keeps signals until the thread calls into it, and so merges most of them, or
+// all.
 constexpr std::int64_t at_least(std::int64_t n) {
 #if defined(TAUT_TSAN)
-  return n > 0 ? 1 : 0;
+  return n * 0;
 #else
   return n;
 #endif
