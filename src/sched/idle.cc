@@ -113,11 +113,22 @@ goroutine* spin(runtime_state& r, worker* w) noexcept {
   }
 }
 
+// Nobody runs, and nobody could. One look at the queues and one at the workers would miss a
+// goroutine that a woken worker takes out of its inbox in between, or that was put there by one
+// that fell asleep since: who is not seen the first time is in sight the second, or was dispatched.
+bool all_is_quiet(runtime_state& r) noexcept {
+  const std::uint64_t before = r.dispatches();
+  for (int look = 0; look < 2; ++look) {
+    if (anything_queued(r) || !r.nothing_runs()) return false;
+  }
+  return r.dispatches() == before;
+}
+
 // With everybody idle and time virtual, time jumps to the next timer.
 bool advance_time(runtime_state& r) noexcept {
   if (!virtual_time()) return false;
   const std::int64_t next = r.earliest_timer();
-  if (next == no_deadline || !r.nothing_runs()) return false;
+  if (next == no_deadline || !all_is_quiet(r)) return false;
   poller* p = the_poller.load();
   if (p != nullptr && p->waiting() > 0 && p->wait(0) > 0) return true;
   advance_virtual_time(next);
@@ -250,6 +261,14 @@ void sleep(runtime_state& r, worker* w) noexcept {
 }
 
 }  // namespace
+
+bool anything_queued(runtime_state& r) noexcept {
+  if (r.injected.load() > 0) return true;
+  bool queued = false;
+  r.for_each_worker(
+      [&](worker* w) { queued = queued || w->has_stealable() || w->inbox.load() != nullptr; });
+  return queued;
+}
 
 goroutine* find_work(worker* w) noexcept {
   runtime_state& r = *w->runtime;

@@ -13,5 +13,9 @@ namespace rt {
 // must end.
 goroutine* find_work(worker* w) noexcept;
 
+struct runtime_state;
+// Whether a goroutine waits in any queue or inbox.
+bool anything_queued(runtime_state& r) noexcept;
+
 }  // namespace rt
 TAUT_END_NAMESPACE

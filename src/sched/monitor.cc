@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "sched/crash.h"
 #include "sched/diagnosis.h"
+#include "sched/idle.h"
 #include "sched/park.h"
 #include "sched/place.h"
 #include "sched/poller.h"
@@ -72,16 +73,6 @@ bool sleeps_in_kernel(int tid) noexcept {
   return after_name != nullptr && (after_name[2] == 'S' || after_name[2] == 'D');
 }
 
-bool anything_queued(runtime_state& r) noexcept {
-  if (r.injected.load() > 0) return true;
-  bool queued = false;
-  r.for_each_worker(
-      [&](worker* w) { queued = queued || w->has_stealable() || w->inbox.load() != nullptr; });
-  return queued;
-}
-
-// Into the log, and to the program if it wants to know. A signal may end the call that a blocked
-// thread is in: it is sent only to a program that asked for reports.
 void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t,
                   bool blocked) noexcept {
   if (w->last_report != 0 && t - w->last_report < report_every) {

@@ -44,6 +44,9 @@ bool settled() {
 void run_one(void (*body)(), body_on where, const configuration& c) {
   running = options{
       .workers = c.workers, .force_migrate = c.migrate, .perturb_seed = c.perturb ? seed() : 0};
+#if defined(__SANITIZE_ADDRESS__)
+  running.stack_size *= 4;  // for its frames: of a regular expression, of a JSON parser
+#endif
   expected_left = 0;
   start(running);
   struct stopper {

@@ -260,7 +260,9 @@ TEST(profile, json_has_stalls) {
   EXPECT_GT(found["reported_unix_ns"], 1'000'000'000'000'000'000);
   std::string functions;
   for (const auto& f : found["frames"]) functions += f["function"].get<std::string>() + "\n";
+#if !defined(__SANITIZE_ADDRESS__)  // its read() cannot be walked through
   EXPECT_NE(functions.find("wait_in_a_call"), functions.npos) << found.dump(1);
+#endif
   ::close(ends[0]);
   ::close(ends[1]);
   EXPECT_EQ(taut::stop(), 0u);
