@@ -34,9 +34,8 @@ struct stack_slab {
 stack_slab map_stacks(std::size_t stack_size, std::size_t count) noexcept;
 void unmap_stacks(stack_slab& slab) noexcept;
 // Installs the guards of `count` slots from slot `first` on and touches the highest page of each,
-// for all of them at once where the kernel can (Linux 6.14: 4.3 us each instead of 5.9, most of it
-// for the page). Returns how many, from the first on, have their guard; fewer when the kernel or
-// the budget refuses.
+// for all of them at once where the kernel can (Linux 6.14; the rows parked_* of bench/). Returns
+// how many, from the first on, have their guard; fewer when the kernel or the budget refuses.
 std::size_t guard_stacks(const stack_slab& slab, std::size_t first, std::size_t count) noexcept;
 // Gives the pages of slot i back to the kernel; the guard stays.
 void release_stack(const stack_slab& slab, std::size_t i) noexcept;

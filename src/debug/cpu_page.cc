@@ -32,14 +32,7 @@ void cpu_page(exchange& x) {
   std::error_code why;
   const auto recording = cpu_recording::start({.goroutines = x.number("goroutines") != 0}, why);
   if (recording == nullptr) return x.fail(500, "Could not enable CPU profiling: " + why.message());
-  switch (x.wait(seconds * 1'000'000'000)) {
-    case exchange::waited::time_passed:
-      break;
-    case exchange::waited::client_left:
-      return x.fail(500, "context canceled");
-    case exchange::waited::stopping:
-      return x.fail(503, "the server is being stopped");
-  }
+  if (!x.wait_or_fail(seconds * 1'000'000'000)) return;
   stack_profile p = recording->finish();
   x.headers.emplace_back("X-Content-Type-Options", "nosniff");
   as_attachment(x, "profile");

@@ -60,6 +60,20 @@ int exchange::number(const std::string& name) const noexcept {
   return error == std::errc() && end == text.data() + text.size() ? value : 0;
 }
 
+bool exchange::wait_or_fail(std::int64_t nanoseconds) {
+  switch (wait(nanoseconds)) {
+    case waited::time_passed:
+      return true;
+    case waited::client_left:
+      fail(500, "context canceled");
+      return false;
+    case waited::stopping:
+      fail(503, "the server is being stopped");
+      return false;
+  }
+  return false;
+}
+
 void exchange::fail(int code, std::string_view sentence) {
   status = code;
   content_type = "text/plain; charset=utf-8";

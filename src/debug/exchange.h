@@ -49,6 +49,8 @@ class exchange {
   enum class waited { time_passed, client_left, stopping };
   // Sleeps. The caller holds a slot.
   virtual waited wait(std::int64_t nanoseconds) = 0;
+  // As wait(); false: not all of the time passed, and the answer says so.
+  bool wait_or_fail(std::int64_t nanoseconds);
   // Half of the server's threads may do what takes long. False: all of them do; answer 503.
   virtual bool take_slot() noexcept = 0;
   virtual void give_slot() noexcept = 0;

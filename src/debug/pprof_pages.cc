@@ -82,14 +82,7 @@ void delta_page(exchange& x, const profile_kind& kind, const std::string& text) 
   slot mine(x);
   if (!mine) return;
   const stack_profile before = kind.collect(nullptr);
-  switch (x.wait(seconds * 1'000'000'000)) {
-    case exchange::waited::time_passed:
-      break;
-    case exchange::waited::client_left:
-      return x.fail(500, "context canceled");
-    case exchange::waited::stopping:
-      return x.fail(503, "the server is being stopped");
-  }
+  if (!x.wait_or_fail(seconds * 1'000'000'000)) return;
   stack_profile after = kind.collect(nullptr);
   after.subtract(before);
   as_attachment(x, std::string(kind.name) + "-delta");

@@ -2,7 +2,7 @@
 // Memory order
 //   MO-1  as in plain_unlock.h: slots.
 //   MO-2  as in plain_unlock.h: release that frees.
-//   MO-3  as in exclusive.h: bits that say who waits.
+//   MO-3  relaxed: bits that say who waits, MO-4 of exclusive.h.
 #include "sync/plain_unlock.h"
 
 #include <linux/membarrier.h>

@@ -23,7 +23,7 @@
 // Memory order
 //   MO-1  relaxed: slots; the barrier orders 2, 3 and a, c.
 //   MO-2  release that frees the mutex. Pairs with MO-1 of exclusive.h.
-//   MO-3  as in exclusive.h.
+//   MO-3  relaxed: the owner, and a look at the bits of the waiters: MO-3 and MO-4 of exclusive.h.
 //
 // Source        the asymmetric form of Dekker's handshake, with membarrier(2) on the rare side.
 #pragma once
