@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goroutines that wait in every way a reader of a core wants to see; then the program aborts, or
-// with an argument says that it is ready and goes on.
+// with the argument `stay` or `handler` says that it is ready and goes on. With `handler` the one
+// that spins does so in a signal handler, on the signal's own stack.
+#include <signal.h>
 #include <sys/prctl.h>
 #include <taut/chan.h>
 #include <taut/diag.h>
@@ -39,19 +41,36 @@ struct job {
   lock.unlock();
 }
 
-[[gnu::noinline]] void spin() {
-  volatile int turns = 0;
-  spinning.store(true);
-  for (;;) turns = turns + 1;  // place: spin
+[[gnu::noinline]] void handle(int) {
+  for (;;) spinning.store(true);
+}
+
+[[gnu::noinline]] void spin(bool in_handler) {
+  if (in_handler) {
+    struct sigaction action = {};
+    action.sa_handler = handle;
+    action.sa_flags = SA_ONSTACK;
+    ::sigaction(SIGFPE, &action, nullptr);
+    ::raise(SIGFPE);  // place: raise
+  }
+  for (;;) spinning.store(true);  // place: spin
+}
+
+// Whoever hears the word may look before the sleep has begun: the caller's place is the sure one.
+[[gnu::noinline]] void stay() {
+  std::puts("ready");
+  std::fflush(stdout);
+  ::sleep(600);
 }
 
 }  // namespace
 
-int main(int count, char**) {
+int main(int count, char** arguments) {
+  const std::string mode = count > 1 ? arguments[1] : "";
   // Readers that are no parents of this process are welcome.
   ::prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
   taut::start({.workers = 2, .handle_crash = false});
-  taut::run([=] {
+  taut::run([&] {
     taut::chan<job> jobs(2);  // place: jobs
     taut::chan<int> left(0), right(0);
     taut::mutex lock;
@@ -65,13 +84,9 @@ int main(int count, char**) {
     for (const char* status : {"[chan receive]", "[select]", "[sync.Mutex.Lock]"}) {
       while (taut::stack(true).find(status) == std::string::npos) taut::yield();
     }
-    taut::go({.name = "spinner"}, [] { spin(); });  // place: make_spinner
+    taut::go({.name = "spinner"}, [&] { spin(mode == "handler"); });  // place: make_spinner
     while (!spinning.load()) taut::yield();
-    if (count > 1) {
-      std::puts("ready");
-      std::fflush(stdout);
-      ::sleep(600);  // place: sleep
-    }
-    std::abort();  // place: abort
+    if (!mode.empty()) stay();  // place: stay
+    std::abort();               // place: abort
   });
 }

@@ -39,8 +39,8 @@ class Memory(unittest.TestCase):
             if mark := re.search(r"// place: (\w+)", line):
                 self.place[mark[1]] = f"blocked.cc:{n}"
 
-    def start(self):
-        child = subprocess.Popen([options.program, "stay"], stdout=subprocess.PIPE, text=True)
+    def start(self, mode="stay"):
+        child = subprocess.Popen([options.program, mode], stdout=subprocess.PIPE, text=True)
         self.addCleanup(child.stdout.close)
         self.addCleanup(child.wait)
         self.addCleanup(child.kill)
@@ -58,8 +58,8 @@ class Memory(unittest.TestCase):
         self.assertTrue(core.exists(), done.stderr)
         return core
 
-    def check_dump(self, text, runs):
-        """Go's text of the five goroutines; `runs`: where the first one is."""
+    def check_dump(self, text, runs, spins="spin"):
+        """Go's text of the five goroutines; where the first one is, and the one that spins."""
         blocks = text.split("\n\n")
         self.assertEqual(len(blocks), 5, text)
         by_status = {re.match(r"goroutine \d+ \[([^\],]+)", b)[1]: b for b in blocks
@@ -74,7 +74,7 @@ class Memory(unittest.TestCase):
         self.assertIn("want(...)", by_status["sync.Mutex.Lock"])
         self.assertIn(self.place["lock"], by_status["sync.Mutex.Lock"])
         self.assertIn("spin(...)", by_status["running"])
-        self.assertIn(self.place["spin"], by_status["running"])
+        self.assertIn(self.place[spins], by_status["running"])
         main = next(b for b in blocks if '"name": "main"' in b)
         self.assertIn(self.place[runs], main)
 
@@ -82,7 +82,7 @@ class Memory(unittest.TestCase):
         child = self.start()
         done = taut("dump", "--raw", child.pid)
         self.assertEqual(done.stderr, "")
-        self.check_dump(done.stdout, "sleep")
+        self.check_dump(done.stdout, "stay")
         listed = taut("goroutines", child.pid)
         self.assertEqual(listed.returncode, 0, listed.stderr)
         for name in ("receive", "select", "lock", "spin"):
@@ -91,6 +91,14 @@ class Memory(unittest.TestCase):
         state = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
         self.assertIn(state, "RS")
         self.assertIsNone(child.poll())
+
+    def test_signal_handler(self):
+        """A goroutine in a signal handler, which has a stack of its own."""
+        child = self.start("handler")
+        done = taut("dump", "--raw", child.pid)
+        self.assertEqual(done.stderr, "")
+        self.check_dump(done.stdout, "stay", "raise")
+        self.assertIn("handle(...)", done.stdout)
 
     def test_stopped_process(self):
         child = self.start()
@@ -101,7 +109,7 @@ class Memory(unittest.TestCase):
             os.sched_yield()
         done = taut("dump", "--raw", child.pid)
         self.assertEqual(done.stderr, "")
-        self.check_dump(done.stdout, "sleep")
+        self.check_dump(done.stdout, "stay")
         state = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
         self.assertEqual(state, "T")
 

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t most_frames = 512;
 constexpr std::uint64_t most_stack = 8 << 20;
+constexpr std::uint64_t most_handler_stack = 256 << 10, page = 4096;
 
 std::string demangled(const char* name) {
   int status = 0;
@@ -70,9 +71,14 @@ const char* name_of_die(Dwarf_Die* die) {
 }  // namespace
 
 struct frame_walker::walk_state {
+  // A piece of a stack that a walk may read, as it was when the walk began.
+  struct area {
+    std::uint64_t low = 0;
+    std::vector<std::byte> bytes;
+    bool was_read = false;
+  };
   thread_registers registers;
-  std::uint64_t low = 0, high = 0;
-  std::vector<std::byte> stack;
+  std::vector<area> areas;
   std::uint32_t machine = 0;
   std::vector<std::uint64_t>* pcs = nullptr;
   bool exact = false;
@@ -89,10 +95,14 @@ struct frame_walker::walk_state {
     return true;
   }
   static bool memory_read(Dwfl*, Dwarf_Addr address, Dwarf_Word* result, void* argument) {
-    const walk_state& s = of(argument);
-    if (address < s.low || s.high - s.low < 8 || address > s.high - 8) return false;
-    std::memcpy(result, s.stack.data() + (address - s.low), 8);
-    return true;
+    for (area& a : of(argument).areas) {
+      const std::uint64_t size = a.bytes.size();
+      if (address < a.low || size < 8 || address - a.low > size - 8) continue;
+      std::memcpy(result, a.bytes.data() + (address - a.low), 8);
+      a.was_read = true;
+      return true;
+    }
+    return false;
   }
   static bool set_registers(Dwfl_Thread* thread, void* argument) {
     const walk_state& s = of(argument);
@@ -151,26 +161,51 @@ void frame_walker::report_modules() {
   dwfl_report_end(dwfl_, nullptr, nullptr);
 }
 
-std::vector<std::uint64_t> frame_walker::walk(const thread_registers& start,
-                                              std::uint64_t stack_high, bool exact) {
+bool frame_walker::add_area(std::uint64_t low, std::uint64_t high) {
+  if (high <= low || high - low > most_stack) return false;
+  walk_state::area a{low, std::vector<std::byte>(high - low)};
+  if (!from_.read(low, a.bytes.data(), a.bytes.size())) return false;
+  state_->areas.push_back(std::move(a));
+  return true;
+}
+
+std::vector<std::uint64_t> frame_walker::walk_parked(const thread_registers& start,
+                                                     std::uint64_t stack_high) {
+  state_->areas.clear();
+  return add_area(start.sp, stack_high) ? walk(start, false) : std::vector<std::uint64_t>();
+}
+
+std::vector<std::uint64_t> frame_walker::walk_running(const thread_registers& start,
+                                                      std::uint64_t stack_low,
+                                                      std::uint64_t stack_high) {
+  state_->areas.clear();
+  if (start.sp >= stack_low && start.sp < stack_high)
+    return add_area(start.sp, stack_high) ? walk(start, true) : std::vector<std::uint64_t>();
+  std::uint64_t high = (start.sp | (page - 1)) + 1;
+  while (high - start.sp < most_handler_stack && from_.get<std::byte>(high)) high += page;
+  if (!add_area(start.sp, high) || !add_area(stack_low, stack_high)) return {};
+  std::vector<std::uint64_t> pcs = walk(start, true);
+  // If no signal's frame led to the goroutine, the thread is elsewhere: in its scheduler.
+  if (!state_->areas[1].was_read) pcs.clear();
+  return pcs;
+}
+
+std::vector<std::uint64_t> frame_walker::walk(const thread_registers& start, bool exact) {
   std::vector<std::uint64_t> pcs;
   walk_state& s = *state_;
-  if (stack_high <= start.sp || stack_high - start.sp > most_stack) return pcs;
   s.registers = start;
-  s.low = start.sp;
-  s.high = stack_high;
-  s.stack.resize(stack_high - start.sp);
-  if (!from_.read(s.low, s.stack.data(), s.stack.size())) return pcs;
   s.pcs = &pcs;
   s.exact = exact;
   if (attached_) dwfl_getthread_frames(dwfl_, 1, walk_state::on_frame, &s);
   if (pcs.size() > 1) return pcs;
   // Without tables: by frame pointers, which all of taut keeps, and programs if they were built so.
   pcs.assign(1, exact ? start.pc + 1 : start.pc);
+  const walk_state::area& stack = s.areas[0];
+  const std::uint64_t high = stack.low + stack.bytes.size();
   std::uint64_t fp = start.values[machine_ == machine_x86_64 ? 6 : 29], least = start.sp;
-  while (pcs.size() < most_frames && fp >= least && fp % 8 == 0 && fp <= s.high - 16) {
+  while (pcs.size() < most_frames && fp >= least && fp % 8 == 0 && fp <= high - 16) {
     std::uint64_t pair[2];
-    std::memcpy(pair, s.stack.data() + (fp - s.low), sizeof pair);
+    std::memcpy(pair, stack.bytes.data() + (fp - stack.low), sizeof pair);
     if (pair[1] == 0) break;
     pcs.push_back(pair[1]);
     least = fp + 16;

@@ -22,15 +22,19 @@ class frame_walker {
   frame_walker(const frame_walker&) = delete;
   frame_walker& operator=(const frame_walker&) = delete;
 
-  // Program counters, innermost first, of a thread or a parked goroutine. Only [sp, stack_high) is
-  // read. `exact`: the first one is where it is; else, as all others, behind a call.
-  std::vector<std::uint64_t> walk(const thread_registers& start, std::uint64_t stack_high,
-                                  bool exact);
+  // Program counters, innermost first, of a parked goroutine. Only [sp, stack_high) is read.
+  std::vector<std::uint64_t> walk_parked(const thread_registers& start, std::uint64_t stack_high);
+  // Of a thread that may run a goroutine with the stack [stack_low, stack_high); empty when it does
+  // not. A signal handler's frames, on a stack of its own, come first.
+  std::vector<std::uint64_t> walk_running(const thread_registers& start, std::uint64_t stack_low,
+                                          std::uint64_t stack_high);
   // What the frames of a walk are called; inlined calls are expanded.
   void name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to);
 
  private:
   struct walk_state;
+  bool add_area(std::uint64_t low, std::uint64_t high);
+  std::vector<std::uint64_t> walk(const thread_registers& start, bool exact);
   const std::vector<frame>& names_of(std::uint64_t pc);
   std::vector<frame> look_up(std::uint64_t pc);
   void report_modules();

@@ -19,8 +19,9 @@ bool begins(const frame& f, std::string_view prefix) { return f.function.starts_
 // As libtaut's own dumps: what the reader did not write and cannot change is left out. `root`:
 // where libtaut's sources were.
 bool is_hidden(const frame& f, const std::string& root) {
-  for (std::string_view prefix : {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_",
-                                  "std::__invoke", "std::invoke", "__clone", "start_thread"}) {
+  for (std::string_view prefix :
+       {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
+        "std::invoke", "__clone", "start_thread", "__restore_rt"}) {
     if (begins(f, prefix)) return true;
   }
   const bool ours =
@@ -103,18 +104,13 @@ class memory_source final : public source {
   stack stack_of(const table_goroutine& g) {
     std::vector<std::uint64_t> pcs;
     thread_registers registers;
-    const auto on_stack = [&](const thread_registers& r) {
-      return r.sp >= g.stack_low && r.sp < g.stack_high;
-    };
-    bool on_thread = false;
     if (g.thread != 0) {
       memory_->look_at_thread(g.thread, [&](const thread_registers& r) {
-        on_thread = on_stack(r);
-        if (on_thread) pcs = walker_.walk(r, g.stack_high, true);
+        pcs = walker_.walk_running(r, g.stack_low, g.stack_high);
       });
     }
-    if (!on_thread && (g.waits || g.state == "runnable") && table_.saved_registers(g, registers)) {
-      pcs = walker_.walk(registers, g.stack_high, false);
+    if (pcs.empty() && (g.waits || g.state == "runnable") && table_.saved_registers(g, registers)) {
+      pcs = walker_.walk_parked(registers, g.stack_high);
       // It ran meanwhile: what was read is of two times.
       if (!table_.unchanged(g)) pcs.clear();
     }
