@@ -42,7 +42,7 @@ RUNTIME_TEST(go, a_callable_that_cannot_be_copied_starts_nothing) {
 }
 
 RUNTIME_THREAD_TEST(go, refuses_a_callable_larger_than_its_stack) {
-  auto large = std::make_unique<std::array<char, 128 << 10>>();
+  auto large = std::make_unique<std::array<char, 1 << 20>>();
   const std::size_t before = num_goroutine();
   EXPECT_THROW(go([a = *large] { ADD_FAILURE() << a[0]; }), std::bad_alloc);
   EXPECT_EQ(num_goroutine(), before);
