@@ -194,7 +194,7 @@ void write_crash_report(const fatal_signal& what, bool help) noexcept {
     to << "\n";
   }
   const module_map modules;
-  snapshot everything({.caller = &what.registers});
+  snapshot everything({.running = false, .caller = &what.registers});
   // The innermost address is no return address.
   for (const goroutine_record& g : everything.goroutines) {
     if (g.mine && g.frames != 0) ++everything.frames[g.first_frame];

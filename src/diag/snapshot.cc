@@ -20,7 +20,9 @@
 #include "diag/safe_memory.h"
 #include "sched/current.h"
 #include "sched/labels.h"
+#include "sched/place.h"
 #include "sched/registry.h"
+#include "sched/runtime_state.h"
 #include "sync/owner.h"
 #include "taut/condition.h"
 #include "taut/detail/handle.h"
@@ -323,6 +325,28 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
     }
     copy_stack(index, wanted, copy);
   }
+  int silent = 0;
+  for (std::uint32_t index = 0; index < goroutines.size(); ++index) {
+    goroutine_record& g = goroutines[index];
+    if (wanted.stacks && wanted.running && g.frames == 0 && !g.is_thread)
+      copy_running(g, *origins_[index], silent);
+  }
+}
+
+TAUT_READS_OTHERS void snapshot::copy_running(goroutine_record& g, const goroutine& from,
+                                              int& silent) noexcept {
+  constexpr int most_silent = 2;
+  const goroutine_state state = from.state.load(std::memory_order_relaxed);  // MO-2
+  if (state != goroutine_state::running && state != goroutine_state::blocking) return;
+  std::uintptr_t pcs[most_frames];
+  std::size_t n = 0;
+  the_runtime().for_each_worker([&](const worker* w) {
+    if (n == 0 && silent < most_silent)
+      n = frames_of_running(*w, from, g.id, pcs, most_frames, silent);
+  });
+  g.first_frame = static_cast<std::uint32_t>(frames.size());
+  keep(frames.append(pcs, n));
+  g.frames = static_cast<std::uint32_t>(n);
 }
 
 TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_options& wanted,
@@ -360,13 +384,13 @@ TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_
   if (bytes != 0)
     copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  const bool has_not_run =
+      saved && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
   // A goroutine that was woken and has not noted it yet is runnable already.
-  g.stable = saved &&
-             from.state.load(std::memory_order_relaxed) == goroutine_state::waiting &&  // MO-2
-             from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;     // MO-1
+  g.stable = has_not_run && from.state.load(std::memory_order_relaxed) ==  // MO-2
+                                goroutine_state::waiting;
   g.sp = g.stable ? sp : g.stack_low;
-  if (!g.stable) ++without_stack;
-  if (g.stable && wanted.stacks) {
+  if (has_not_run && wanted.stacks) {
     const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data());
     const saved_registers at = registers_of(sp, bytes_of);
     frame_registers registers{at.pc, at.sp, at.fp};

@@ -5,9 +5,11 @@
 // Made while everything runs, in passes: the goroutines; the objects that they wait for; the stacks
 // of those that still wait; who waits still. A goroutine whose park sequence is the same, and odd,
 // in the first and the last pass waited all the time, so what was read of it and of its object is
-// consistent. One that moved is kept without a stack. Takes no lock, does not use the allocator,
-// never faults: descriptors, stacks and channels are never unmapped, other objects are read by the
-// kernel's copy.
+// consistent. One that was woken and has not run yet is as good, but for verdicts. Last, the
+// threads of those that run are asked where they are: sleeping ones by /proc, others by a signal,
+// while they answer. One that moved is kept without a stack. Takes no lock, does not use the
+// allocator, never faults: descriptors, stacks and channels are never unmapped, other objects are
+// read by the kernel's copy.
 //
 // Cost         see bench/micro/profile_bench.cc; 200 bytes a goroutine.
 #pragma once
@@ -120,7 +122,8 @@ struct reference_record {
 };
 
 struct snapshot_options {
-  bool stacks = true;                       // frames of those that wait
+  bool stacks = true;                       // frames
+  bool running = true;                      // with `stacks`: of those that run, too
   bool references = false;                  // what their stacks refer to
   const frame_registers* caller = nullptr;  // of the goroutine that asks, for its own frames
   // Objects, a second look at who waits, and look-up by id: what verdicts need and counts do not.
@@ -141,7 +144,6 @@ class snapshot {
   mapped_array<reference_record> references;
   std::int64_t taken = 0;  // scheduler's clock
   bool complete = true;    // false: there was no memory for all
-  std::size_t without_stack = 0;
 
   std::uint32_t find(std::uint64_t id) const noexcept { return by_id_.find(id); }
   std::uint32_t find_owner(std::uint64_t owner) const noexcept;
@@ -172,6 +174,7 @@ class snapshot {
   void copy_stacks(const snapshot_options& wanted) noexcept;
   void copy_stack(std::uint32_t index, const snapshot_options& wanted,
                   mapped_array<std::uintptr_t>& copy) noexcept;
+  void copy_running(goroutine_record& g, const goroutine& from, int& silent) noexcept;
   void confirm() noexcept;
   void copy_own_stack(goroutine_record& g, const frame_registers& from) noexcept;
   void find_references(std::uint32_t index, std::uintptr_t low, const std::uintptr_t* words,

@@ -90,7 +90,7 @@ void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t 
   s.duration = std::chrono::nanoseconds(t - since);
   s.blocked = blocked;
   s.frame_count = blocked && !asked ? frames_of_sleeping_thread(w->tid, *g, frames, 64)
-                                    : frames_of_thread(w->tid, frames, 64);
+                                    : frames_of_thread(w->tid, g, frames, 64);
   s.frames = frames;
   timespec wall = {};
   ::clock_gettime(CLOCK_REALTIME, &wall);

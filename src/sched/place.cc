@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -25,9 +26,12 @@ namespace rt {
 namespace {
 
 constexpr std::size_t most_frames = 64;
+constexpr std::int64_t answer_within = 5'000'000;
 
-// The question under way. The handler answers only the one it was sent for.
+// The question under way, of one caller. The handler answers only the one it was sent for.
+std::atomic<bool> asking{false};
 std::atomic<int> asked_tid{0};
+std::atomic<const goroutine*> asked_for{nullptr};  // null: whichever
 std::atomic<std::size_t> answered{0};
 std::uintptr_t answer[most_frames];
 note answer_note;
@@ -40,8 +44,10 @@ void on_signal(int signal, siginfo_t* info, void* raw) noexcept {
     const frame_registers from = interrupted_registers(raw);
     worker* w = current_worker();
     goroutine* g = w == nullptr ? nullptr : w->shown.load();
+    const goroutine* wanted = asked_for.load();
     std::size_t n = 0;
-    if (g != nullptr && from.sp >= reinterpret_cast<std::uintptr_t>(g->stack_low) &&
+    if (g != nullptr && (wanted == nullptr || wanted == g) &&
+        from.sp >= reinterpret_cast<std::uintptr_t>(g->stack_low) &&
         from.sp < reinterpret_cast<std::uintptr_t>(g->stack_high)) {
       n = unwind(from, {from.sp, reinterpret_cast<std::uintptr_t>(g->stack_high)}, answer,
                  most_frames);
@@ -65,46 +71,87 @@ void install_once() noexcept {
   ::sigaction(SIGURG, &mine, &previous);
 }
 
-}  // namespace
-
-std::size_t frames_of_thread(int tid, std::uintptr_t* frames, std::size_t limit) noexcept {
-  install_once();
-  answered.store(0);
-  answer_note.reset();
-  asked_tid.store(tid);
-  if (::syscall(SYS_tgkill, ::getpid(), tid, SIGURG) != 0 || !answer_note.sleep(5'000'000)) {
-    int still = tid;
-    if (asked_tid.compare_exchange_strong(still, 0)) return 0;
-    if (!answer_note.sleep(5'000'000)) return 0;  // it is answering now
-  }
-  std::size_t n = answered.load();
-  if (n > limit) n = limit;
-  for (std::size_t i = 0; i < n; ++i) frames[i] = answer[i];
-  return n;
-}
+enum class thread_look { unknown, running, asleep };
 
 // "NUMBER ARGUMENTS SP PC" in a system call, "-1 SP PC" in the kernel otherwise, "running" else.
-std::size_t frames_of_sleeping_thread(int tid, const goroutine& g, std::uintptr_t* frames,
-                                      std::size_t limit) noexcept {
+thread_look look_at(int tid, frame_registers& at) noexcept {
   char path[48], text[256];
   std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
+  if (fd < 0) return thread_look::unknown;
   const ssize_t n = ::read(fd, text, sizeof text - 1);
   ::close(fd);
-  if (n <= 0) return 0;
+  if (n <= 0) return thread_look::unknown;
   text[n] = 0;
+  if (std::strncmp(text, "running", 7) == 0) return thread_look::running;
   char* const last = std::strrchr(text, ' ');
-  if (last == nullptr) return 0;
+  if (last == nullptr) return thread_look::unknown;
   *last = 0;
   const char* const second_last = std::strrchr(text, ' ');
-  if (second_last == nullptr) return 0;
-  const frame_registers from{std::strtoul(last + 1, nullptr, 16),
-                             std::strtoul(second_last + 1, nullptr, 16), 0};
+  if (second_last == nullptr) return thread_look::unknown;
+  at = {std::strtoul(last + 1, nullptr, 16), std::strtoul(second_last + 1, nullptr, 16), 0};
+  return thread_look::asleep;
+}
+
+std::size_t frames_from(const frame_registers& at, const goroutine& g, std::uintptr_t* frames,
+                        std::size_t limit) noexcept {
   const auto low = reinterpret_cast<std::uintptr_t>(g.stack_low);
   const auto high = reinterpret_cast<std::uintptr_t>(g.stack_high);
-  if (from.sp < low || from.sp >= high) return 0;
-  return unwind(from, {from.sp, high}, frames, limit);
+  if (at.sp < low || at.sp >= high) return 0;
+  return unwind(at, {at.sp, high}, frames, limit);
+}
+
+}  // namespace
+
+std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* frames,
+                             std::size_t limit) noexcept {
+  install_once();
+  if (asking.exchange(true)) return 0;
+  answered.store(0);
+  answer_note.reset();
+  asked_for.store(wanted);
+  asked_tid.store(tid);
+  bool heard =
+      ::syscall(SYS_tgkill, ::getpid(), tid, SIGURG) == 0 && answer_note.sleep(answer_within);
+  if (int still = tid; !heard && !asked_tid.compare_exchange_strong(still, 0))
+    heard = answer_note.sleep(answer_within);  // it is answering now
+  const std::size_t n = heard ? std::min(answered.load(), limit) : 0;
+  std::copy_n(answer, n, frames);
+  asking.store(false);
+  return n;
+}
+
+std::size_t frames_of_sleeping_thread(int tid, const goroutine& g, std::uintptr_t* frames,
+                                      std::size_t limit) noexcept {
+  frame_registers at;
+  return look_at(tid, at) == thread_look::asleep ? frames_from(at, g, frames, limit) : 0;
+}
+
+std::size_t frames_of_running(const worker& w, const goroutine& g, std::uint64_t id,
+                              std::uintptr_t* frames, std::size_t limit, int& silent) noexcept {
+  auto runs_it = [&] { return w.shown.load() == &g && g.id.load() == id; };
+  if (!runs_it()) return 0;
+  frame_registers at, later;
+  std::size_t n = 0;
+  switch (look_at(w.tid, at)) {
+    case thread_look::asleep:
+      n = frames_from(at, g, frames, limit);
+      // It slept all the time that its stack was read.
+      if (look_at(w.tid, later) != thread_look::asleep || later.sp != at.sp || later.pc != at.pc)
+        n = 0;
+      break;
+    case thread_look::running:
+      n = frames_of_thread(w.tid, &g, frames, limit);
+      if (n == 0) {
+        ++silent;
+      } else {
+        ++frames[0];
+      }
+      break;
+    case thread_look::unknown:
+      break;
+  }
+  return runs_it() ? n : 0;
 }
 
 }  // namespace rt

@@ -11,17 +11,26 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 
 struct goroutine;
+struct worker;
 
 // Writes the return addresses of a thread, leaf first; returns how many, 0 when it did not answer
-// within some milliseconds (signals blocked, stuck in the kernel). One call at a time; from a
-// thread of the runtime's own.
-std::size_t frames_of_thread(int tid, std::uintptr_t* frames, std::size_t limit) noexcept;
+// within some milliseconds (signals blocked, stuck in the kernel), runs another goroutine than
+// `wanted` (null: any), or another caller asks just now. From any thread that may sleep. The leaf
+// is where it is, not a return address.
+std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* frames,
+                             std::size_t limit) noexcept;
 
 // The same of a thread that sleeps in the kernel and runs g, without a signal, which might end its
 // call: from what /proc says of it. Where frames are found by frame pointers only, the frames end
 // at the one that made the call. 0: it does not sleep, or /proc does not say.
 std::size_t frames_of_sleeping_thread(int tid, const goroutine& g, std::uintptr_t* frames,
                                       std::size_t limit) noexcept;
+
+// Where goroutine g, numbered id, is while w runs it: all of them as return addresses. 0: it does
+// not run there (any more), or its thread cannot be looked at. `silent` counts the threads that did
+// not answer; each costs some milliseconds. A sleeping thread is not disturbed.
+std::size_t frames_of_running(const worker& w, const goroutine& g, std::uint64_t id,
+                              std::uintptr_t* frames, std::size_t limit, int& silent) noexcept;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stacks of goroutines that do not wait: those that run, sleep in a call, or were woken.
+#include "diag/snapshot.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <string>
+
+#include "support/fixture.h"
+#include "taut/chan.h"
+#include "taut/diag.h"
+#include "taut/go.h"
+#include "taut/io.h"
+#include "taut/wait_group.h"
+
+namespace {
+
+using taut::test::until;
+
+// The race detector holds signals back until the thread calls something that blocks.
+#if defined(TAUT_TSAN)
+constexpr bool signals_come = false;
+#else
+constexpr bool signals_come = true;
+#endif
+
+bool shown(const char* function) {
+  return taut::stack(true).find(std::string(function) + "(...)") != std::string::npos;
+}
+
+[[gnu::noinline]] void compute(std::atomic<bool>& stop) {
+  while (!stop) {
+  }
+}
+
+RUNTIME_THREAD_TEST(snapshot, shows_where_a_goroutine_computes) {
+  if (!signals_come) return;
+  std::atomic<bool> stop{false};
+  taut::wait_group done;
+  done.go([&] { compute(stop); });
+  until([] { return shown("compute"); });
+  stop = true;
+  done.wait();
+}
+
+[[gnu::noinline]] void read_slowly(int from, int& result) {
+  char c = 0;
+  result = static_cast<int>(::read(from, &c, 1));
+  asm volatile("" ::: "memory");
+}
+
+// A thread that sleeps is not woken: the call would fail, were it not one that is restarted.
+RUNTIME_THREAD_TEST(snapshot, shows_where_a_goroutine_blocks_its_thread) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  int plain = 0, announced = 0;
+  taut::wait_group done;
+  done.go([&] { read_slowly(ends[0], plain); });
+  until([] { return shown("read_slowly"); });
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  done.wait();
+  done.go([&] { taut::blocking([&] { read_slowly(ends[0], announced); }); });
+  until([] { return shown("read_slowly"); });
+  ASSERT_EQ(::write(ends[1], "x", 1), 1);
+  done.wait();
+  EXPECT_EQ(plain + announced, 2);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+[[gnu::noinline]] void take_one(const taut::chan<int>& from) {
+  from.recv();
+  asm volatile("" ::: "memory");
+}
+
+RUNTIME_TEST(snapshot, shows_what_was_woken_and_has_not_run) {
+  const auto& options = taut::test::current_options();
+  if (options.workers != 1 || options.perturb_seed != 0) return;  // it would run at once
+  taut::chan<int> jobs(1);
+  taut::wait_group done;
+  done.go([&] { take_one(jobs); });
+  taut::test::until_waiting(taut::rt::wait_reason::chan_receive);
+  jobs.send(1);
+  const taut::rt::snapshot s({});
+  const auto woken = std::ranges::find_if(s.goroutines, [](const auto& g) {
+    return !g.is_thread && g.state == taut::rt::goroutine_state::runnable;
+  });
+  ASSERT_NE(woken, s.goroutines.end());
+  EXPECT_GT(woken->frames, 0u);
+  EXPECT_FALSE(woken->stable);
+  EXPECT_TRUE(shown("take_one"));
+  done.wait();
+}
+
+}  // namespace
