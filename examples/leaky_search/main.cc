@@ -77,6 +77,8 @@ int main(int argc, char** argv) {
     }
     std::printf("profiles at http://%s/debug/pprof/\n", started->address().c_str());
     debug_server = *std::move(started);
+    taut::set_block_profile_rate(100us);   // every wait that long, and shorter ones in proportion
+    taut::set_mutex_profile_fraction(10);  // one of ten times that somebody waits for a lock
   }
 
   taut::result<taut::listener> listener = taut::listen("tcp", address);

@@ -48,6 +48,8 @@ response service::answer(const request& asked) {
     return reply(status::method_not_allowed, "text/plain", "only GET is answered here\n");
   }
   const std::string_view path = path_of(asked.target());
+  // Profiles and dumps then tell which requests the work is for. Long ones are no page of ours.
+  taut::this_goroutine::set_label("path", path.substr(0, 32));
   if (path == "/stats") return stats();
   if (path == "/leaks") return leaks_page(asked.target());
   if (path == "/") return reply(status::ok, "text/plain", index_page);

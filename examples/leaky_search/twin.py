@@ -17,7 +17,7 @@ class Failed(Exception):
 class Twin:
     """A running server. Use it as a context manager: whatever happens, the process ends."""
 
-    def __init__(self, program: pathlib.Path, port: int, options: list = ()):
+    def __init__(self, program: pathlib.Path, port: int, options: list = (), **more):
         self.name = program.name
         self.log_copy = program.with_suffix(".log")
         if not program.exists():
@@ -26,7 +26,7 @@ class Twin:
         # A group of its own: Ctrl-C in the terminal is for demo.py, which then stops the server.
         self.process = subprocess.Popen([program, "--addr", f"127.0.0.1:{port}", *options],
                                         text=True, stdout=subprocess.PIPE, stderr=self.log,
-                                        process_group=0)
+                                        process_group=0, **more)
         self.keep = False
         try:
             line = self.process.stdout.readline()
@@ -85,7 +85,7 @@ class Twin:
                          f"{self.last_words()}") from e
         finally:
             connection.close()
-        if answer.status != 200:
+        if answer.status not in (200, 202):
             raise Failed(f"{self.name} answered GET {path} with {answer.status}: "
                          f"{body.decode()[:200]}")
         return body

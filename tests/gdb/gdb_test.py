@@ -3,8 +3,7 @@
 """GDB's goroutine commands on blocked.cc: what they print, after numbers that differ from run to run
 are replaced.
 
-usage: gdb_test.py --program BLOCKED --source BLOCKED.CC --script TAUT_GDB.PY --scratch DIR
-                   --page HOWTO.MD [TEST...]
+usage: gdb_test.py --program BLOCKED --source BLOCKED.CC --script TAUT_GDB.PY --scratch DIR [TEST...]
 """
 import argparse
 import json
@@ -219,24 +218,6 @@ class Gdb(unittest.TestCase):
         else:
             self.assertIn("take_job", text[0][0])
 
-    def test_howto(self):
-        """What the page shows is what these commands print."""
-        page = pathlib.Path(options.page).read_text()
-        shown = re.findall(r"^\(gdb\) (.*)\n((?:(?!\(gdb\)|```).*\n)*)", page, re.M)
-        commands = [command for command, _ in shown if not command.startswith("gcore-")]
-        self.assertGreater(len(commands), 4)
-        parts = gdb(*commands, core=self.make_core())[0]
-        for (command, expected), printed in zip(
-                [pair for pair in shown if not pair[0].startswith("gcore-")], parts):
-            def plain(text):
-                text = re.sub(r"(\S*/)?(blocked\.cc:\d+)", r"\2", normal(text))
-                # Of a stack, the frames of the program's own; the runtime's change.
-                lines = [re.sub(r"^#\d+\s+(0x\? in )?", "# ", line).strip()
-                         for line in text.splitlines() if not line.startswith("...")]
-                own = [line for line in lines if not line.startswith("# ") or "blocked.cc" in line]
-                return [re.sub(r"^(\* |  )?\d+  ", "N  ", line) for line in own if line]
-            self.assertEqual(plain(expected), plain(printed), command)
-
     def test_auto_load(self):
         """The program carries the script, when the library is linked into it."""
         sections = subprocess.run(["readelf", "-SW", options.program], capture_output=True, text=True,
@@ -251,7 +232,7 @@ class Gdb(unittest.TestCase):
 def main():
     global options
     parser = argparse.ArgumentParser(usage=__doc__)
-    for name in ("program", "source", "script", "scratch", "page"):
+    for name in ("program", "source", "script", "scratch"):
         parser.add_argument("--" + name, required=True)
     options, rest = parser.parse_known_args()
     if shutil.which("gdb") is None:

@@ -6,13 +6,15 @@ usage: cli_taut_test.py TAUT SERVICE
 """
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import unittest
-import urllib.request
 
-from cli_support import BUILD, taut
+from cli_support import BUILD, HERE, taut
+
+sys.path.insert(0, str(HERE.parent / "support"))
+
+import services  # noqa: E402
 
 # What BUILD is to the other tests is the service to this one.
 SERVICE = BUILD
@@ -23,13 +25,13 @@ STUCK = {("wait_for_work", "chan receive"): 5, ("wait_for_answer", "chan receive
 class TautTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = subprocess.Popen([str(SERVICE)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        cls.address = cls.service.stdout.readline().decode().strip()
+        cls.service = services.TestProgram(SERVICE)
+        cls.address = cls.service.profiles
         cls.folder = tempfile.TemporaryDirectory()
 
     @classmethod
     def tearDownClass(cls):
-        cls.service.communicate(timeout=60)
+        cls.service.end()
         cls.folder.cleanup()
 
     def good(self, *arguments, status=0):
@@ -39,9 +41,7 @@ class TautTest(unittest.TestCase):
 
     def saved(self, profile, debug):
         path = pathlib.Path(self.folder.name, f"{profile}{debug}")
-        with urllib.request.urlopen(f"http://{self.address}/debug/pprof/{profile}?debug={debug}",
-                                    timeout=60) as answer:
-            path.write_bytes(answer.read())
+        path.write_bytes(services.get(self.address, f"/debug/pprof/{profile}?debug={debug}"))
         return path
 
     def test_places_and_states(self):

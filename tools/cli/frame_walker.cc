@@ -28,6 +28,8 @@ constexpr std::uint64_t most_stack = 8 << 20;
 constexpr std::uint64_t most_handler_stack = 256 << 10, page = 4096;
 
 std::string demangled(const char* name) {
+  // "i" would become "int".
+  if (std::strncmp(name, "_Z", 2) != 0) return short_function_name(name);
   int status = 0;
   char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
   std::string result = status == 0 && text != nullptr ? text : name;
@@ -66,6 +68,28 @@ const char* name_of_die(Dwarf_Die* die) {
   if (dwarf_attr_integrate(die, DW_AT_name, &attribute) != nullptr)
     return dwarf_formstring(&attribute);
   return nullptr;
+}
+
+// What a lambda's inlined code is called after: the function that it is written in.
+std::string name_of_lambda(Dwarf_Die call) {
+  Dwarf_Attribute attribute;
+  Dwarf_Die origin = call;
+  for (int i = 0; i < 8; ++i) {
+    Dwarf_Die next;
+    if (dwarf_attr(&origin, DW_AT_abstract_origin, &attribute) == nullptr ||
+        dwarf_formref_die(&attribute, &next) == nullptr)
+      break;
+    origin = next;
+  }
+  std::string name;
+  Dwarf_Die* around = nullptr;
+  const int n = dwarf_getscopes_die(&origin, &around);
+  for (int i = 1; i < n && name.empty(); ++i) {
+    if (dwarf_tag(&around[i]) != DW_TAG_subprogram) continue;
+    if (const char* text = name_of_die(&around[i])) name = demangled(text) + "::{lambda}";
+  }
+  std::free(around);
+  return name.empty() ? "operator()" : name;
 }
 
 }  // namespace
@@ -243,33 +267,26 @@ std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
   }
   Dwarf_Addr bias = 0;
   Dwarf_Die* unit = dwfl_module_addrdie(module, pc, &bias);
-  Dwarf_Die* scopes = nullptr;
-  int n = unit == nullptr ? 0 : dwarf_getscopes(unit, pc - bias, &scopes);
-  if (n > 0) {
-    // The scopes as they are nested in this code, not where an inlined function was written.
-    Dwarf_Die innermost = scopes[0];
-    std::free(scopes);
-    scopes = nullptr;
-    n = dwarf_getscopes_die(&innermost, &scopes);
-  }
-  for (int i = 0; i < n; ++i) {
-    const int tag = dwarf_tag(&scopes[i]);
+  std::vector<Dwarf_Die> scopes;
+  if (unit != nullptr) scopes = scopes_.at(*unit, pc - bias);
+  for (Dwarf_Die& scope : scopes) {
+    const int tag = dwarf_tag(&scope);
     if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram) continue;
-    if (const char* name = name_of_die(&scopes[i])) here.function = demangled(name);
+    if (const char* name = name_of_die(&scope)) here.function = demangled(name);
+    if (here.function == "operator()") here.function = name_of_lambda(scope);
     found.push_back(here);
     if (tag == DW_TAG_subprogram) break;
     here = {};
     Dwarf_Attribute attribute;
     Dwarf_Word value = 0;
     Dwarf_Files* files = nullptr;
-    if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_file, &attribute), &value) == 0 &&
+    if (dwarf_formudata(dwarf_attr(&scope, DW_AT_call_file, &attribute), &value) == 0 &&
         dwarf_getsrcfiles(unit, &files, nullptr) == 0) {
       if (const char* file = dwarf_filesrc(files, value, nullptr, nullptr)) here.file = file;
     }
-    if (dwarf_formudata(dwarf_attr(&scopes[i], DW_AT_call_line, &attribute), &value) == 0)
+    if (dwarf_formudata(dwarf_attr(&scope, DW_AT_call_line, &attribute), &value) == 0)
       here.line = value;
   }
-  std::free(scopes);
   if (found.empty()) found.push_back(here);
   // The symbol table has whole names, namespaces and all.
   GElf_Off offset = 0;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cli/code_scopes.h"
 #include "cli/model.h"
 #include "cli/process_memory.h"
 
@@ -44,6 +45,7 @@ class frame_walker {
   Dwfl* dwfl_ = nullptr;
   bool attached_ = false;
   std::unique_ptr<walk_state> state_;
+  code_scopes scopes_;
   std::unordered_map<std::uint64_t, std::vector<frame>> names_;
 };
 
