@@ -219,6 +219,7 @@ class json_writer {
     if (verdict_of(i) != verdict::alive) {
       const evidence e = evidence_of(verdicts_, graph_, i, names_);
       const diagnosis why = diagnose(e, names_);
+      j["evidence"] = evidence_text(e);
       j["cause"] = why.code;
       j["explanation"] = explain(why.row->explanation, e, names_);
       j["fix"] = why.fix;

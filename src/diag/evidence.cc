@@ -219,5 +219,33 @@ std::string explain(const char* text, const evidence& e, frame_namer& names) {
   return result;
 }
 
+std::string evidence_text(const evidence& e) {
+  if (e.proved) {
+    if (e.owner_id != 0) {
+      if (e.owner_id == e.g.owner) return "it waits for itself";
+      if (e.owner == nullptr) return "the owner has ended";
+      return e.circle != 0 ? "the owners wait in a circle" : "the owner can never run again";
+    }
+    if (e.context != nullptr) return "nobody can end the context";
+    if (e.channel == nullptr) return "nothing can ever wake it";
+    return e.g.reason == wait_reason::select ? "no partner of any case can exist"
+           : e.sends                         ? "no receiver can exist"
+                                             : "no sender can exist";
+  }
+  if (e.channel != nullptr) {
+    const handle_count n = e.verdicts.handles(*e.channel, !e.sends);
+    const char* can = e.sends ? " that can receive" : " that can send";
+    const std::string held =
+        n.exist == 1
+            ? std::string("the only handle") + can + " is held by a stuck goroutine"
+            : "all " + std::to_string(n.exist) + " handles" + can + " are held by stuck goroutines";
+    return held + "; a raw reference may live elsewhere";
+  }
+  if (e.g.reason == wait_reason::rwmutex_lock)
+    return "all who read-locked it are stuck or have ended";
+  if (e.owner_id != 0) return "the owner is suspected too";
+  return "only stuck goroutines are seen to refer to it; a reference may live elsewhere";
+}
+
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -64,6 +64,8 @@ evidence evidence_of(const proofs& verdicts, const wait_graph& graph, std::uint3
 code_place place_of(std::string_view key, const evidence& e, frame_namer& names);
 // A template with its placeholders filled in.
 std::string explain(const char* text, const evidence& e, frame_namer& names);
+// Why it cannot wake, as a verdict says it; of a suspected one, what that leaves open.
+std::string evidence_text(const evidence& e);
 
 }  // namespace rt
 TAUT_END_NAMESPACE

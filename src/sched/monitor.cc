@@ -134,11 +134,15 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   const std::int64_t used = cpu_time(w->cpu_clock) - w->seen_cpu;
   const bool blocked = used < limit;
   if (blocked && !sleeps_in_kernel(w->tid)) return;
-  if (!w->stalled) {
-    w->stalled = true;
-    (blocked ? r.stalls_blocked : r.stalls_hogged).fetch_add(1);
+  // blocking() has told of it, and left the worker's queue to others.
+  const goroutine* g = w->shown.load();
+  if (g != nullptr && g->state.load() != goroutine_state::blocking) {
+    if (!w->stalled) {
+      w->stalled = true;
+      (blocked ? r.stalls_blocked : r.stalls_hogged).fetch_add(1);
+    }
+    report_stall(r, w, w->seen_since, t, blocked);
   }
-  report_stall(r, w, w->seen_since, t, blocked);
   // A schedule that is to replay must not depend on how fast the machine is, so a hog keeps its
   // worker much longer there; but one that spins until another goroutine runs must end as well.
   const bool replays = r.wanted.virtual_time || r.wanted.perturb_seed != 0;

@@ -167,6 +167,7 @@ RUNTIME_TEST(profile, goroutineleak_has_what_is_proved) {
   EXPECT_EQ(json["proved"], 3);
   ASSERT_EQ(json["goroutines"].size(), 3u);
   EXPECT_EQ(json["goroutines"][0]["verdict"], "proved");
+  EXPECT_EQ(json["goroutines"][0]["evidence"], "no receiver can exist");
   EXPECT_TRUE(json["goroutines"][0].contains("fix"));
   open_gate(gate);
   taut::test::leave_behind(3);

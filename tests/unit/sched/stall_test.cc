@@ -159,6 +159,40 @@ TEST(stall, a_computing_goroutine_is_reported_as_such) {
   });
 }
 
+TEST(stall, a_call_that_is_known_to_block_is_not_reported) {
+  int known[2], unknown[2];
+  ASSERT_EQ(::pipe(known), 0);
+  ASSERT_EQ(::pipe(unknown), 0);
+  {
+    running one(1);
+    run([&] {
+      std::uint64_t first = 0;
+      std::atomic<bool> inside{false};
+      wait_group all;
+      all.go([&] {
+        first = this_goroutine::id();
+        blocking([&] {
+          inside = true;
+          block_in_poll(known[0]);
+        });
+      });
+      EXPECT_TRUE(eventually([&] { return inside.load(); }));
+      all.go([&] {
+        all.go([&, second = this_goroutine::id()] {
+          EXPECT_TRUE(eventually([&] { return first_report(second).has_value(); }));
+          EXPECT_FALSE(first_report(first));
+          EXPECT_EQ(::write(known[1], "x", 1), 1);
+          EXPECT_EQ(::write(unknown[1], "x", 1), 1);
+        });
+        block_in_poll(unknown[0]);
+      });
+      all.wait();
+      as_many_able_as_wanted();
+    });
+  }
+  for (int end : {known[0], known[1], unknown[0], unknown[1]}) ::close(end);
+}
+
 TEST(stall, a_goroutine_that_switches_often_is_not_reported) {
   running one(1);
   run([] {
