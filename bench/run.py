@@ -21,18 +21,19 @@ import time
 import rows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+NAME = pathlib.Path(sys.argv[0]).name  # recording.py uses this file too
 OUT = ROOT / "build/bench"
 TIMEOUT_S = 120
 
 
 def fail(message):
-    print(f"bench/run.py: {message}", file=sys.stderr)
+    print(f"bench/{NAME}: {message}", file=sys.stderr)
     sys.exit(2)
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        fail(f"{message} (run.py --help lists the options)")
+        fail(f"{message} ({NAME} --help lists the options)")
 
 
 def options():
@@ -48,16 +49,24 @@ def options():
     chosen = parser.parse_args()
     if chosen.repeat is not None and chosen.repeat < 1:
         fail(f"--repeat takes a number from 1 up, not {chosen.repeat}")
-    try:
-        wanted = re.compile(chosen.rows)
-    except re.error as e:
-        fail(f"--rows '{chosen.rows}' is not a regular expression: {e}")
-    chosen.rows = [r for r in rows.ROWS if wanted.search(r.name)]
-    if not chosen.rows:
-        fail(f"no row matches '{wanted.pattern}' (--list shows them)")
-    if chosen.json.is_dir() or not (chosen.json == OUT / "results.json" or chosen.json.parent.is_dir()):
-        fail(f"cannot write {chosen.json}: it is a folder, or in none that exists")
+    chosen.rows = rows_named(chosen.rows)
+    check_writable(chosen.json)
     return chosen
+
+
+def rows_named(regex):
+    try:
+        wanted = re.compile(regex)
+    except re.error as e:
+        fail(f"--rows '{regex}' is not a regular expression: {e}")
+    found = [r for r in rows.ROWS if wanted.search(r.name)]
+    return found or fail(f"no row matches '{regex}' (--list shows them)")
+
+
+def check_writable(file):
+    """OUT is made when it is missing, any other folder must be there."""
+    if file.is_dir() or not (file.parent == OUT or file.parent.is_dir()):
+        fail(f"cannot write {file}: it is a folder, or in none that exists")
 
 
 # ---- the programs -------------------------------------------------------------------------------
@@ -152,7 +161,7 @@ def first_line(*command):
     return done.stdout.strip().split("\n")[0] if done.returncode == 0 else "unknown"
 
 
-def machine(go):
+def machine():
     cpuinfo = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     model = re.search(r"model name\s*:\s*(.*)", cpuinfo)
     release = re.search(r'^PRETTY_NAME="?(.*?)"?$', pathlib.Path("/etc/os-release").read_text(encoding="utf-8"), re.M)
@@ -165,7 +174,6 @@ def machine(go):
         "kernel": platform.release(),
         "system": release[1] if release else "unknown",
         "max_map_count": int(pathlib.Path("/proc/sys/vm/max_map_count").read_text(encoding="ascii")),
-        "go": first_line(go, "version"),
         "compiler": first_line("g++", "--version"),
         "taut": ".".join(re.findall(r"define TAUT_VERSION_(?:MAJOR|MINOR|PATCH) +(\d+)", version)),
         "commit": first_line("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"),
@@ -248,6 +256,12 @@ def judge_guards(results, facts, map_limit):
 
 # ---- showing ------------------------------------------------------------------------------------
 
+def list_rows(chosen):
+    width = max(len(r.name) for r in chosen)
+    for r in chosen:
+        print(f"{r.name:{width}}  {r.what} [{r.unit}]")
+
+
 def number(x):
     return f"{x:.2f}" if abs(x) < 10 else f"{x:.1f}" if abs(x) < 100 else f"{x:,.0f}"
 
@@ -272,8 +286,13 @@ def table(results):
         lines.append((r["row"], r["unit"], number(r["taut"]), span["taut"], number(r["go"]), span["go"],
                       f"{r['ratio']:.2f}x" if r["ratio"] else "-", wanted_words(r), r["verdict"],
                       f"{r['others']:.2f}"))
-    widths = [max(len(line[i]) for line in lines if not line[8].startswith("FAILED")) for i in range(len(heads))]
-    left = {0, 1, 7, 8}
+    print_aligned(lines, left={0, 1, 7, 8})
+
+
+def print_aligned(lines, left):
+    """Columns as wide as their widest cell; a row that FAILED says so over their borders."""
+    widths = [max((len(line[i]) for line in lines if not line[i].startswith("FAILED")), default=0)
+              for i in range(len(lines[0]))]
     for line in lines:
         cells = (c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths)))
         print("  ".join(cells).rstrip())
@@ -297,9 +316,7 @@ def summary(results, facts, out):
 def main():
     chosen = options()
     if chosen.list:
-        width = max(len(r.name) for r in chosen.rows)
-        for r in chosen.rows:
-            print(f"{r.name:{width}}  {r.what} [{r.unit}]")
+        list_rows(chosen.rows)
         return 0
     started = time.monotonic()
     go = find_go()
@@ -307,7 +324,7 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     print("building the Go programs", file=sys.stderr, flush=True)
     build_go(go)
-    facts = machine(go)
+    facts = machine() | {"go": first_line(go, "version")}
     print(f"{facts['cpu']}, {facts['cpus']} CPUs, Linux {facts['kernel']}, {facts['system']}; {facts['go']}; "
           f"taut {facts['taut']} ({facts['commit']})")
 

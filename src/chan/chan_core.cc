@@ -8,6 +8,7 @@
 #include "chan/chan_core.h"
 
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/context_waits.h"
 #include "sched/park.h"
 #include "taut/chan.h"
@@ -18,10 +19,8 @@ namespace rt {
 namespace {
 
 inline void bump(std::atomic<std::uint64_t>& n) noexcept {
-  n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-2
-}
-inline std::uint64_t id_of(const goroutine* g) noexcept {
-  return g->id.load(std::memory_order_relaxed);  // MO-2
+  if constexpr (records)
+    n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-2
 }
 inline std::uint32_t count_of(const chan_core& c) noexcept {
   return c.count.load(std::memory_order_relaxed);  // MO-1
@@ -108,7 +107,7 @@ outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
   if (waiter* w = c.receivers.take_first()) {
     bump(c.sends);
     bump(c.receives);
-    c.last_send.set(id_of(g), where);
+    c.last_send.set(g, where);
     if (w->element != nullptr) move_element(c, w->element, element);
     wake(c, w);
     return outcome::done;
@@ -116,7 +115,7 @@ outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
   const std::uint32_t n = count_of(c);
   if (n < c.capacity) {
     bump(c.sends);
-    c.last_send.set(id_of(g), where);
+    c.last_send.set(g, where);
     move_element(c, c.slot(c.put_at), element);
     c.put_at = c.after(c.put_at);
     set_count(c, n + 1);
@@ -130,7 +129,7 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
   const std::uint32_t n = count_of(c);
   if (n > 0) {
     bump(c.receives);
-    c.last_receive.set(id_of(g), where);
+    c.last_receive.set(g, where);
     std::byte* oldest = c.slot(c.take_at);
     move_element(c, element, oldest);
     if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
@@ -151,7 +150,7 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
   if (waiter* w = c.senders.take_first()) {
     bump(c.sends);
     bump(c.receives);
-    c.last_receive.set(id_of(g), where);
+    c.last_receive.set(g, where);
     move_element(c, element, w->element);
     wake(c, w);
     return outcome::done;
@@ -160,8 +159,9 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
 }
 
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
+  if constexpr (!records) return;
   chan_leaving& l = sends ? c.sender_left : c.receiver_left;
-  l.by.set(id_of(g), where);
+  l.by.set(g, where);
   l.why.store(why, std::memory_order_relaxed);                                   // MO-2
   l.after.store((sends ? c.sends : c.receives).load(std::memory_order_relaxed),  // MO-2
                 std::memory_order_relaxed);                                      // MO-2
@@ -198,11 +198,13 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
     c->guard.release();
     throw panic("send on closed channel");
   }
-  c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed),
-                           std::memory_order_relaxed);  // MO-2
-  c->previous_send_line.store(c->last_send.line.load(std::memory_order_relaxed),
-                              std::memory_order_relaxed);  // MO-2
-  c->last_send.set(id_of(g), where);
+  if constexpr (records) {
+    c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed),
+                             std::memory_order_relaxed);  // MO-2
+    c->previous_send_line.store(c->last_send.line.load(std::memory_order_relaxed),
+                                std::memory_order_relaxed);  // MO-2
+  }
+  c->last_send.set(g, where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, mask);
@@ -224,7 +226,7 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
     c->guard.release();
     return false;
   }
-  c->last_receive.set(id_of(g), where);
+  c->last_receive.set(g, where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
   const std::uint8_t why =

@@ -29,6 +29,7 @@
 #include <cstring>
 
 #include "base/lock.h"
+#include "base/recording.h"
 #include "sched/goroutine.h"
 #include "sched/park.h"
 #include "taut/detail/chan_core.h"
@@ -89,7 +90,11 @@ struct chan_fact {
   std::atomic<std::uint64_t> goroutine{0};
   std::atomic<const char*> file{nullptr};
   std::atomic<std::uint32_t> line{0};
+  void set(const rt::goroutine* g, site where) noexcept {
+    if constexpr (records) set(g->id.load(std::memory_order_relaxed), where);  // MO-2
+  }
   void set(std::uint64_t id, site where) noexcept {
+    if constexpr (!records) return;
     goroutine.store(id, std::memory_order_relaxed);     // MO-2
     file.store(where.file, std::memory_order_relaxed);  // MO-2
     line.store(where.line, std::memory_order_relaxed);  // MO-2

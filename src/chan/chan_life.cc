@@ -7,6 +7,7 @@
 //         above zero.
 #include <new>
 
+#include "base/recording.h"
 #include "base/slab.h"
 #include "chan/chan_core.h"
 #include "sched/park.h"
@@ -54,7 +55,7 @@ void destroy(chan_core* c) noexcept {
   }
   const std::size_t bytes = std::size_t{c->capacity} * c->element_size;
   if (bytes != 0) slab_give(c->buffer, bytes);
-  c->serial.store(0);
+  if constexpr (records) c->serial.store(0);
   slab_give(c, sizeof(chan_core));
 }
 
@@ -98,11 +99,13 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   c->capacity = static_cast<std::uint32_t>(capacity);
   c->typed = typed;
   c->of_context = receivers_of(rights) == 0;
-  c->made = where;
-  goroutine* g = current_goroutine_or_null();
-  c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
+  if constexpr (records) {
+    c->made = where;
+    goroutine* g = current_goroutine_or_null();
+    c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
+  }
   c->handles.store(rights);
-  c->serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
+  if (records) c->serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
   return c;
 }
 
@@ -111,11 +114,13 @@ void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
 }
 
 void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
-  goroutine* g = current_goroutine_or_null();
-  c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),
-                      std::memory_order_relaxed);  // MO-2
-  c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed),
-                      std::memory_order_relaxed);  // MO-2
+  goroutine* g = records ? current_goroutine_or_null() : nullptr;
+  if constexpr (records) {
+    c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),
+                        std::memory_order_relaxed);  // MO-2
+    c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed),
+                        std::memory_order_relaxed);  // MO-2
+  }
   std::uint64_t before;
   if (TAUT_UNLIKELY(c->typed) && (rights & 0xffffffffu) != 0) {
     before = c->handles.load();
@@ -141,7 +146,7 @@ void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
   if (before != rights) return;
   c->guard.acquire();
   const bool waited_on = !c->receivers.empty() || !c->senders.empty();
-  c->orphan = waited_on;
+  if constexpr (records) c->orphan = waited_on;
   c->guard.release();
   if (!waited_on) destroy(c);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/recording.h"
 #include "chan/chan_core.h"
 #include "sched/park.h"
 #include "sched/waiter_pool.h"
@@ -134,6 +135,7 @@ left_for reason_of(const chan_core& chosen) noexcept {
 // A case ran without a wait. Only an end is worth a record: traffic must stay fast.
 void record_ending(const select_case* cases, const index_array& order, std::size_t used,
                    std::size_t ran, goroutine* g, site where) noexcept {
+  if constexpr (!records) return;
   const chan_core& chosen = *cases[ran].channel;
   if (!chosen.timer_channel && !chosen.closed.load()) return;
   for (std::size_t i = 0; i < used; ++i) {
@@ -196,8 +198,10 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
     (s.sends ? s.channel->senders : s.channel->receivers).append(mine);
   }
   g->woken_by = nullptr;
-  g->wait_cases = static_cast<std::uint32_t>(n);
-  g->wait_case_list = cases;
+  if constexpr (records) {
+    g->wait_cases = static_cast<std::uint32_t>(n);
+    g->wait_case_list = cases;
+  }
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
@@ -207,15 +211,16 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   limit.disarm();
   const std::uint8_t why = g->ended_by;
   waiter* winner = why == 0 ? g->woken_by : nullptr;
-  const left_for left_because =
-      winner != nullptr ? reason_of(*cases[winner->index].channel) : reason_of(why);
+  const left_for left_because = !records            ? left_for::nothing
+                                : winner != nullptr ? reason_of(*cases[winner->index].channel)
+                                                    : reason_of(why);
   for (std::size_t i = 0; i < used; ++i) {
     waiter& mine = *of_case[i];
     if (&mine == winner) continue;
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    record_leaving(*s.channel, s.sends, g, where, left_because);
+    if constexpr (records) record_leaving(*s.channel, s.sends, g, where, left_because);
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;
@@ -274,7 +279,7 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     s.channel->guard.acquire();
     const outcome o = attempt(s, g, where);
     if (o == outcome::done) {
-      if (TAUT_UNLIKELY(s.channel->timer_channel))
+      if (records && TAUT_UNLIKELY(s.channel->timer_channel))
         record_ending(cases, order, used, order[i], g, where);
       return order[i];
     }

@@ -6,6 +6,7 @@
 //   MO-1  relaxed: a fact for diagnosis, written by the waiting goroutine.
 #include "sched/bound.h"
 
+#include "base/recording.h"
 #include "context/context_node.h"
 #include "sched/context_waits.h"
 #include "sched/park.h"
@@ -49,7 +50,7 @@ class waits final : public context_waits {
   void add(goroutine* g, context_node* node, context_wait& link) noexcept override {
     canceler_node* n = ender_of(node);
     if (n == nullptr) return;
-    g->wait_context.store(node, std::memory_order_relaxed);  // MO-1
+    if constexpr (records) g->wait_context.store(node, std::memory_order_relaxed);  // MO-1
     hold h(n->guard);
     if (n->state.load() != context_state::live) {
       g->interrupts.fetch_or(interrupt::context);
@@ -65,7 +66,7 @@ class waits final : public context_waits {
   void remove(context_node* node, context_wait& link) noexcept override {
     canceler_node* n = ender_of(node);
     if (n == nullptr) return;
-    link.g->wait_context.store(nullptr, std::memory_order_relaxed);  // MO-1
+    if constexpr (records) link.g->wait_context.store(nullptr, std::memory_order_relaxed);  // MO-1
     hold h(n->guard);
     if (!link.linked) return;
     (link.previous != nullptr ? link.previous->next : n->first_wait) = link.next;

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/handoff.h"
+#include "base/recording.h"
 #include "base/slab.h"
 #include "chan/chan_core.h"
 #include "context/stop_link.h"
@@ -22,7 +23,9 @@ namespace {
 
 std::atomic<std::uint64_t> last_serial{0};
 
+// 0: none, or nothing is recorded.
 std::uint64_t caller_id() noexcept {
+  if constexpr (!records) return 0;
   goroutine* g = current_goroutine_or_null();
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
@@ -39,7 +42,7 @@ canceler_node* ender_above(const canceler_node& n) noexcept { return ender_of(n.
 
 template <class Node>
 void free_node(Node* n) noexcept {
-  n->serial.store(0);
+  if constexpr (records) n->serial.store(0);
   n->~Node();
   slab_give(n, sizeof(Node));
 }
@@ -79,9 +82,11 @@ bool unref_unless_last(context_node& n) noexcept {
 void end_one(canceler_node& n, const ending& why, std::uint64_t by) noexcept
     TAUT_REQUIRES(n.guard) {
   n.cause = why.cause;
-  n.ended_file.store(why.where.file, std::memory_order_relaxed);  // MO-2
-  n.ended_line.store(why.where.line, std::memory_order_relaxed);  // MO-2
-  n.ended_by.store(by, std::memory_order_relaxed);                // MO-2
+  if constexpr (records) {
+    n.ended_file.store(why.where.file, std::memory_order_relaxed);  // MO-2
+    n.ended_line.store(why.where.line, std::memory_order_relaxed);  // MO-2
+    n.ended_by.store(by, std::memory_order_relaxed);                // MO-2
+  }
   n.state.store(why.state);
   if (n.timed) retract(n.timer);
   if (n.done != nullptr) close_from_runtime(*n.done, by, why.where);
@@ -126,9 +131,11 @@ void begin_node(context_node& n, const context& parent, context_kind kind, site 
   n.kind = kind;
   n.parent = parent.node();
   if (n.parent != nullptr) n.parent->ref();
-  n.made = where;
-  n.maker = caller_id();
-  n.serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
+  if (records) {
+    n.made = where;
+    n.maker = caller_id();
+    n.serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
+  }
   if (n.parent != nullptr && kind != context_kind::without_cancel) {
     n.ender = n.parent->ender;
     n.deadline = n.parent->deadline;

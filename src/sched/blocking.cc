@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/blocking.h"
 
+#include "base/recording.h"
 #include "sched/current.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
@@ -17,7 +18,7 @@ blocking_section::blocking_section() noexcept : worker_(current_worker()) {
   }
   goroutine* g = worker_->current;
   ++g->pins;
-  g->set_state(goroutine_state::blocking);
+  if constexpr (records) g->set_state(goroutine_state::blocking);
   worker_->runtime->begin_blocked(worker_);
 }
 
@@ -26,7 +27,7 @@ blocking_section::~blocking_section() {
   worker_->runtime->end_blocked(worker_);
   goroutine* g = worker_->current;
   --g->pins;
-  g->set_state(goroutine_state::running);
+  if constexpr (records) g->set_state(goroutine_state::running);
 }
 
 }  // namespace rt

@@ -16,6 +16,7 @@
 #include <span>
 
 #include "base/annotations.h"
+#include "base/recording.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -31,10 +32,11 @@ extern std::atomic<std::int64_t> block_profile_rate;       // nanoseconds blocke
 extern std::atomic<std::uint32_t> mutex_profile_fraction;  // one event of so many; 0: off
 
 TAUT_ALWAYS_INLINE bool blocks_are_profiled() noexcept {
-  return TAUT_UNLIKELY(block_profile_rate.load(std::memory_order_relaxed) != 0);  // MO-1
+  return records && TAUT_UNLIKELY(block_profile_rate.load(std::memory_order_relaxed) != 0);  // MO-1
 }
 TAUT_ALWAYS_INLINE bool mutexes_are_profiled() noexcept {
-  return TAUT_UNLIKELY(mutex_profile_fraction.load(std::memory_order_relaxed) != 0);  // MO-1
+  return records &&
+         TAUT_UNLIKELY(mutex_profile_fraction.load(std::memory_order_relaxed) != 0);  // MO-1
 }
 
 // Turns them on and off. False: no memory for the samples.

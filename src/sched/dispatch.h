@@ -11,6 +11,7 @@
 #pragma once
 
 #include "arch/context.h"
+#include "base/recording.h"
 #include "sched/latencies.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
@@ -89,9 +90,9 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current_id = g->id.load(std::memory_order_relaxed);  // MO-1
   w->shown.store(g, std::memory_order_relaxed);           // MO-1
   bump(w->tick);
-  if (TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
+  if (records && TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
   g->home = w;
-  g->set_state(goroutine_state::running);
+  if constexpr (records) g->set_state(goroutine_state::running);
   *w->errno_address = g->saved_errno;
   if (TAUT_UNLIKELY(g->exceptions.caught != nullptr || g->exceptions.uncaught != 0)) {
     *w->exceptions = g->exceptions;
@@ -101,7 +102,9 @@ TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
 
 // g was just made ready by w, which is null in a foreign thread.
 TAUT_ALWAYS_INLINE void note_ready(worker* w, goroutine* g) noexcept {
-  if (TAUT_UNLIKELY(w == nullptr || --w->unmeasured == 0)) begin_measuring(w, g);
+  if constexpr (records) {
+    if (TAUT_UNLIKELY(w == nullptr || --w->unmeasured == 0)) begin_measuring(w, g);
+  }
 }
 
 // What leads to `to`, or to the scheduler's context: its stack pointer, and its sanitizer context.

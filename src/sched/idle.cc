@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/dispatch.h"
 #include "sched/poller.h"
 #include "sched/runtime_state.h"
@@ -41,7 +42,7 @@ goroutine* steal_from(worker* w, worker* victim, bool take_its_next) noexcept {
     goroutine* g = victim->take_next();
     if (g != nullptr && w->accept(g)) mine = g;
   }
-  if (mine != nullptr) {
+  if (records && mine != nullptr) {
     w->steals.store(w->steals.load(std::memory_order_relaxed) + 1,
                     std::memory_order_relaxed);  // MO-1
   }
@@ -170,6 +171,7 @@ void leave_idle(runtime_state& r, worker* w) noexcept {
 
 void clear_vector_registers() noexcept {
   // An idle worker must not keep user pointers alive in registers that a leak scan reads.
+  if constexpr (!records) return;
 #if defined(__x86_64__)
   asm volatile(
       "pxor %%xmm0,%%xmm0; pxor %%xmm1,%%xmm1; pxor %%xmm2,%%xmm2; pxor %%xmm3,%%xmm3;"
@@ -229,7 +231,9 @@ void last_one_moves_time(runtime_state& r) noexcept {
 
 // Sleeps until woken or there may be work. False: the thread is to end.
 void sleep(runtime_state& r, worker* w) noexcept {
-  w->parks.store(w->parks.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
+  if constexpr (records)
+    w->parks.store(w->parks.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_relaxed);  // MO-1
   if (!enter_idle(r, w)) {
     // A spare worker is woken for what only it can run; what came just before it was one woke
     // nobody.

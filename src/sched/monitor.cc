@@ -28,6 +28,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/crash.h"
 #include "sched/diagnosis.h"
 #include "sched/idle.h"
@@ -75,6 +76,7 @@ bool sleeps_in_kernel(int tid) noexcept {
 
 void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t,
                   bool blocked) noexcept {
+  if constexpr (!records) return;
   if (w->last_report != 0 && t - w->last_report < report_every) {
     the_stall_log().lasted(w->index, since, t - since);
     return;

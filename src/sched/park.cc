@@ -24,6 +24,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
+#include "base/recording.h"
 #include "sched/contention.h"
 #include "sched/dispatch.h"
 #include "sched/runtime_state.h"
@@ -35,6 +36,7 @@ namespace rt {
 namespace {
 
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcept {
+  if constexpr (!records) return;
   g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
   g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
   g->wait_file.store(info.where.file, std::memory_order_relaxed);  // MO-1
@@ -48,6 +50,7 @@ TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcep
 }
 
 TAUT_ALWAYS_INLINE void record_resumed(goroutine* g) noexcept {
+  if constexpr (!records) return;
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
                          std::memory_order_release);                            // MO-2
   g->reason.store(wait_reason::none, std::memory_order_relaxed);                // MO-1
@@ -102,7 +105,7 @@ void make_runnable(goroutine* g) noexcept {
   if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle))
     return;  // MO-1
   worker* w = current_worker();
-  g->set_state(goroutine_state::runnable);
+  if constexpr (records) g->set_state(goroutine_state::runnable);
   note_ready(w, g);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
     r.migrate(g, w);

@@ -12,8 +12,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "base/lock.h"
+#include "base/recording.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
 #include "sched/timers.h"
@@ -24,12 +26,21 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-struct wait_info {
+struct recorded_wait {
   wait_reason reason;
   const void* object;
   site where;
   bool profiled = true;  // false: says nothing about the program
 };
+// Where nothing is recorded: what the wait itself needs.
+struct bare_wait {
+  bare_wait(wait_reason, const void* o, site, bool = true) noexcept : object(o) {}
+  static constexpr wait_reason reason = wait_reason::none;
+  const void* object;
+  static constexpr site where = {};
+  static constexpr bool profiled = false;
+};
+using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 
 // Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers
 // are saved, on another stack: it usually releases the object's lock. With a claimable wait begun,

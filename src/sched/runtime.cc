@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/handoff.h"
+#include "base/recording.h"
 #include "sched/crash.h"
 #include "sched/diagnosis.h"
 #include "sched/idle.h"
@@ -103,6 +104,7 @@ worker* make_worker(runtime_state& r, int index) noexcept {
 // Where a thread is started from, for the profile threadcreate: at a goroutine's blocking call, the
 // watching thread, or the program's start.
 void note_birth(worker* w) noexcept {
+  if constexpr (!records) return;
   w->birth_frame_count = own_frames(w->birth_frames, worker::most_birth_frames);
 }
 

@@ -13,6 +13,7 @@
 #include "arch/context.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/bound.h"
 #include "sched/dispatch.h"
 #include "sched/labels.h"
@@ -70,8 +71,9 @@ void recycle(void*, goroutine* g) noexcept {
   worker* w = current_worker();
   g->sanitizer.end_goroutine();
   g->set_state(goroutine_state::idle);
-  g->id.store(0, std::memory_order_relaxed);                                     // MO-1
-  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2);  // MO-1
+  g->id.store(0, std::memory_order_relaxed);  // MO-1
+  if constexpr (records)
+    g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2);  // MO-1
   bump(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;
@@ -123,7 +125,7 @@ void yield_goroutine(worker* w) noexcept {
   // With nobody else here: what waits for any worker, which the scheduler's own context would not
   // see behind this goroutine. It looks at what became ready.
   if (to == nullptr) to = w->runtime->take_injected(w, run_queue::capacity / 2);
-  g->set_state(goroutine_state::runnable);
+  if constexpr (records) g->set_state(goroutine_state::runnable);
   switch_from(
       w, g, to,
       [](void*, goroutine* left) noexcept {
@@ -187,7 +189,7 @@ spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted,
   accept_handoff(g->stack_low);
   g->next = nullptr;
   g->closure = reinterpret_cast<void*>(top);
-  g->created = where;
+  if constexpr (records) g->created = where;
   g->pinned = wanted.pinned;
   if (g->name[0] != 0 || !wanted.name.empty()) {
     const std::size_t n = wanted.name.copy(g->name, sizeof g->name - 1);
@@ -209,8 +211,9 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   goroutine* parent = w == nullptr ? nullptr : w->current;
   g->run = run;
   g->home = nullptr;
-  g->interrupts.store(0, std::memory_order_relaxed);                               // MO-1
-  g->parent = parent == nullptr ? 0 : parent->id.load(std::memory_order_relaxed);  // MO-1
+  g->interrupts.store(0, std::memory_order_relaxed);  // MO-1
+  if constexpr (records)
+    g->parent = parent == nullptr ? 0 : parent->id.load(std::memory_order_relaxed);  // MO-1
   g->labels =
       parent == nullptr || parent->labels == nullptr ? nullptr : share_labels(parent->labels);
   g->sp = make_context(s.memory);

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/dispatch.h"
 #include "sched/runtime_state.h"
 
@@ -72,10 +73,10 @@ bool worker::accept_from_elsewhere(goroutine* g) noexcept {
   worker* home = g->home;
   if (g->may_move() && !runtime->wanted.pinned &&
       find_tls_pointer(home->tls, g->sp, g->stack_high) == nullptr) {
-    bump(migrations);
+    if constexpr (records) bump(migrations);
     return true;
   }
-  bump(pinned_back);
+  if constexpr (records) bump(pinned_back);
   home->push_inbox(g);
   return false;
 }

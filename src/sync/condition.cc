@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sync/exclusive.h"
 #include "sync/sema_table.h"
 #include "taut/panic.h"
@@ -64,6 +65,7 @@ result<void> condition::wait_until(mutex& m, detail::context_node* context, bool
 }
 
 void condition::note_signal(bool lost, detail::site where) noexcept {
+  if constexpr (!records) return;
   signal_file_.store(where.file, std::memory_order_relaxed);  // MO-1
   signal_line_.store(where.line, std::memory_order_relaxed);  // MO-1
   if (lost) lost_.fetch_add(1, std::memory_order_relaxed);    // MO-1

@@ -106,7 +106,7 @@ std::int64_t wait_for_lock(lock_record& m, site where) {
       continue;
     }
     awake = false;
-    wait.mine().since = mutexes_are_profiled() ? queued_since : 0;
+    if constexpr (records) wait.mine().since = mutexes_are_profiled() ? queued_since : 0;
     const std::uint8_t why = wait.sleep(info, !first_time, [&](sema_queue& q) {
       if (q.empty()) m.state.fetch_and(~(waiting | starving), std::memory_order_relaxed);  // MO-4
     });
@@ -146,7 +146,8 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   s = m.state.load(std::memory_order_relaxed);  // MO-4
   if (g != nullptr && (s & starving) != 0) {
     w->success = true;
-    note_owner(m, owner_id(g), {{g->wait_file.load(), g->wait_line.load()}});
+    note_owner(m, owner_id(g),
+               records ? lock_caller{{g->wait_file.load(), g->wait_line.load()}} : lock_caller{});
     if (gone != 0) m.state.fetch_and(~gone, std::memory_order_relaxed);  // MO-4
   } else {
     const std::uint32_t wakes = g == nullptr ? 0 : woken;

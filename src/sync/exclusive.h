@@ -25,6 +25,7 @@
 
 #include <cstdint>
 
+#include "base/recording.h"
 #include "sync/owner.h"
 #include "taut/detail/lock_record.h"
 #include "taut/detail/site.h"
@@ -68,7 +69,8 @@ void note_callers(lock_record& m, std::uintptr_t address) noexcept;
 
 TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
                                    const lock_caller& by) noexcept {
-  m.owner.store(me, std::memory_order_relaxed);               // MO-3
+  m.owner.store(me, std::memory_order_relaxed);  // MO-3
+  if constexpr (!records) return;
   m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
   if (is_system_place(by.where)) return note_callers(m, by.address);
   m.file.store(by.where.file, std::memory_order_relaxed);  // MO-3

@@ -32,7 +32,7 @@ bool once::begin(detail::site where) {
   choice_point();
   std::uint32_t s = 0;
   if (record_.state.compare_exchange_strong(s, running)) {
-    note_owner(record_, current_owner(), {where});
+    if constexpr (records) note_owner(record_, current_owner(), {where});
     return true;
   }
   if (s == finished) return false;
@@ -52,7 +52,7 @@ bool once::begin(detail::site where) {
 
 void once::finish() noexcept {
   choice_point();
-  record_.owner.store(0, std::memory_order_relaxed);  // MO-1
+  if constexpr (records) record_.owner.store(0, std::memory_order_relaxed);  // MO-1
   std::uint32_t alone = running;
   if (TAUT_LIKELY(record_.state.compare_exchange_strong(alone, finished))) return;
   wake_list waiters;

@@ -22,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/recording.h"
 #include "sched/contention.h"
 #include "sync/exclusive.h"
 #include "sync/sema_table.h"
@@ -36,6 +37,7 @@ namespace {
 constexpr std::int32_t pending = 1 << 30;
 
 void remember(std::atomic<std::uint64_t>* hints, int n) noexcept {
+  if constexpr (!records) return;
   const std::uint64_t me = current_owner();
   const auto size = static_cast<std::uint64_t>(n);
   std::uint64_t at = me % size;
@@ -45,6 +47,7 @@ void remember(std::atomic<std::uint64_t>* hints, int n) noexcept {
 }
 
 void forget(std::atomic<std::uint64_t>* hints, int n) noexcept {
+  if constexpr (!records) return;
   const std::uint64_t me = current_owner();
   const auto size = static_cast<std::uint64_t>(n);
   for (std::uint64_t i = 0, at = me % size; i < size; ++i, at = (at + 1) % size) {
@@ -70,7 +73,7 @@ void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info
   w.g = g;
   w.claimable = false;
   const std::int64_t since = profiled_since();
-  w.since = since;
+  if constexpr (records) w.since = since;
   q.push_back(w);
   park_releasing(g, info, q);
   if (since != 0) note_mutex(contention::waiter, now() - since, 1);
@@ -101,7 +104,7 @@ void shared_mutex::lock_shared(detail::site where) {
     };
     const std::int64_t since = profiled_since();
     sema_wait wait(g, &admitted_, {});
-    wait.mine().since = since;
+    if constexpr (records) wait.mine().since = since;
     if (take_permit()) {
       wait.skip(info);
     } else if (const std::uint8_t why = wait.sleep(info, false, [&](sema_queue&) {

@@ -14,6 +14,7 @@
 #include "taut/wait_group.h"
 
 #include "base/check.h"
+#include "base/recording.h"
 #include "sync/sema_table.h"
 #include "taut/panic.h"
 
@@ -58,7 +59,7 @@ wait_group::~wait_group() {
 
 void wait_group::add(int n, detail::site where) {
   choice_point();
-  if (where.file != nullptr) {
+  if (records && where.file != nullptr) {
     (n > 0 ? added_file_ : done_file_).store(where.file, std::memory_order_relaxed);  // MO-1
     (n > 0 ? added_line_ : done_line_).store(where.line, std::memory_order_relaxed);  // MO-1
   }

@@ -4,6 +4,7 @@
 #include "time/tick_channel.h"
 
 #include "base/clock.h"
+#include "base/recording.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -40,7 +41,7 @@ tick_channel::~tick_channel() {
 
 void tick_channel::arm(std::chrono::nanoseconds d, std::chrono::nanoseconds period) noexcept {
   timer_.period = period.count();
-  channel_->timer_armed.store(true, std::memory_order_relaxed);  // MO-1
+  if constexpr (records) channel_->timer_armed.store(true, std::memory_order_relaxed);  // MO-1
   rt::arm(timer_, deadline_after(d));
 }
 
@@ -53,7 +54,7 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
   if (offer(c, &at, &the_clock(), mine.of->made_) != outcome::done) c.guard.release();
   if (mine.period == 0) {
     // After who waited was taken out of the queue: "no tick will come, yet it waits" is then true.
-    c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
+    if constexpr (records) c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
     return no_deadline;
   }
   const std::int64_t missed = (now - t.deadline) / mine.period;
@@ -64,7 +65,7 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
 bool tick_channel::stop() noexcept {
   bool active = rt::disarm(timer_);
   hold h(channel_->guard);
-  channel_->timer_armed.store(false, std::memory_order_relaxed);  // MO-1
+  if constexpr (records) channel_->timer_armed.store(false, std::memory_order_relaxed);  // MO-1
   if (channel_->count.load() != 0) {
     channel_->count.store(0);
     channel_->take_at = channel_->put_at;
