@@ -25,7 +25,7 @@ import run
 
 PAGE = run.ROOT / "docs/reference/recording.md"
 ALLOWED = 0.03     # the goal: recording costs at most so much on every row
-HEAVY_EVERY = 3    # rows that take seconds: one pair of so many
+HEAVY_EVERY = 8    # rows that take seconds: one pair of so many
 LEAST_PAIRS = 3    # with fewer nothing is said
 # What must be the same in both builds for their difference to be recording.
 SAME = ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_CXX_FLAGS_RELWITHDEBINFO", "TAUT_DEBUG",
@@ -35,8 +35,8 @@ SAME = ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_CXX_
 def options():
     parser = run.Parser(description=__doc__.split("\n", 1)[0], allow_abbrev=False)
     parser.add_argument("--rows", metavar="REGEX", default="", help="only rows whose name it is found in")
-    parser.add_argument("--pairs", metavar="N", type=int, default=21,
-                        help=f"turns, a pair of each row in each (21); rows that take seconds: in one of {HEAVY_EVERY}")
+    parser.add_argument("--pairs", metavar="N", type=int, default=41,
+                        help=f"turns, a pair of each row in each (41); rows that take seconds: in one of {HEAVY_EVERY}")
     parser.add_argument("--seconds", metavar="S", type=float, default=0.05, help="how long a sample runs (0.05)")
     parser.add_argument("--minutes", metavar="M", type=float, default=0,
                         help="begin no further turn after so long, once each row has a few pairs (0: all turns)")
@@ -91,6 +91,11 @@ def check_builds(build, without):
 
 # ---- measuring ----------------------------------------------------------------------------------
 
+def field_of(row):
+    """With one worker the CPU time is the time, and other programs do not lengthen it."""
+    return "cpu" if row.workers == 1 and not row.field else row.field
+
+
 class Group:
     """Rows that are read from the same run, and their pairs so far: {row name: [(with, without), ...]}."""
 
@@ -115,7 +120,8 @@ class Group:
             except run.Failed as e:
                 raise run.Failed(f"{side} recording: {e}") from e
         for r in self.rows:
-            self.pairs[r.name].append((values["with"][r.field], values["without"][r.field]))
+            field = field_of(r)
+            self.pairs[r.name].append((values["with"][field], values["without"][field]))
         self.others.append(others.share())
 
 
@@ -162,7 +168,8 @@ def judge(row, group):
     short   with 95 % it is above
     Memory is no question: both builds have the same fields.
     """
-    about = {"row": row.name, "what": row.what, "unit": row.unit, "workers": row.workers}
+    unit = row.unit + (" CPU" if field_of(row) == "cpu" else "")
+    about = {"row": row.name, "what": row.what, "unit": unit, "workers": row.workers}
     if group.error:
         return about | {"error": group.error}
     pairs = group.pairs[row.name]

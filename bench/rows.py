@@ -96,7 +96,8 @@ ROWS = [
 
 
 def parse_ours(row, text):
-    """The measured values of one run of ours, by row field ("" for a benchmark), and the run's other facts."""
+    """The measured values of one run of ours, by row field ("" for a benchmark, whose "cpu" is the CPU time of all its
+    threads), and the run's other facts."""
     if row.field:
         return json.loads(text)
     runs = json.loads(text)["benchmarks"]
@@ -104,7 +105,7 @@ def parse_ours(row, text):
         raise ValueError(f"{len(runs)} benchmarks ran, not one")
     if runs[0].get("error_occurred"):
         raise ValueError(runs[0]["error_message"])
-    return {"": runs[0]["real_time"]}
+    return {"": runs[0]["real_time"], "cpu": runs[0]["cpu_ns"] / (1e6 if row.unit == "ms" else 1)}
 
 
 def parse_go(row, text):

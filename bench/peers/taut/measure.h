@@ -4,6 +4,7 @@
 #pragma once
 
 #include <benchmark/benchmark.h>
+#include <time.h>
 
 #include <chrono>
 #include <cstdint>
@@ -22,14 +23,30 @@ inline void use_workers(int n) {
   taut::start({.workers = n});
 }
 
+// Nanoseconds of CPU that all threads have used.
+inline std::int64_t cpu_now() noexcept {
+  timespec t = {};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
+
 // A stop watch that a benchmark may pause.
 class watch {
  public:
-  void start() noexcept { since_ = std::chrono::steady_clock::now(); }
-  void stop() noexcept { spent_ += std::chrono::steady_clock::now() - since_; }
+  void start() noexcept {
+    cpu_since_ = cpu_now();
+    since_ = std::chrono::steady_clock::now();
+  }
+  void stop() noexcept {
+    spent_ += std::chrono::steady_clock::now() - since_;
+    cpu_spent_ += cpu_now() - cpu_since_;
+  }
   std::chrono::duration<double> spent() const noexcept { return spent_; }
+  std::int64_t cpu_spent() const noexcept { return cpu_spent_; }
 
  private:
+  std::int64_t cpu_since_ = 0;
+  std::int64_t cpu_spent_ = 0;
   std::chrono::steady_clock::time_point since_;
   std::chrono::steady_clock::duration spent_{};
 };
@@ -43,6 +60,7 @@ void measure_parts(benchmark::State& state, F body) {
     watch time;
     taut::run([&] { body(static_cast<std::int64_t>(n), time); });
     state.SetIterationTime(time.spent().count());
+    state.counters["cpu_ns"] = static_cast<double>(time.cpu_spent()) / static_cast<double>(n);
   }
 }
 
