@@ -35,7 +35,7 @@ def gdb(commands, *arguments):
     for text in commands:
         line += ["-ex", "echo \\n@@@\\n", "-ex", text]
     run = subprocess.run([*line, *map(str, arguments)], capture_output=True, text=True, check=False,
-                         timeout=services.PATIENCE, stdin=subprocess.DEVNULL, errors="replace")
+                         timeout=3 * services.PATIENCE, stdin=subprocess.DEVNULL, errors="replace")
     printed = re.split(r"\n@@@\n", run.stdout)[1:]
     return printed + [""] * (len(commands) - len(printed)), run.stderr
 
@@ -68,6 +68,7 @@ class CorePageTest(unittest.TestCase):
             raise RuntimeError(errors)
         if re.search(r"^. \d+ +(running|runnable|waking)", table, re.M):
             return None
+        cls.ours = pages.Numbers(table)
         return re.search("^Saved .*", saved, re.M)[0].replace(str(cls.core), "core")
 
     def check(self, command, shown, printed, theirs, ours):
@@ -93,8 +94,7 @@ class CorePageTest(unittest.TestCase):
         self.assertEqual(commands[0][0], "info goroutines")
         self.assertGreater(len(commands), 6)
         # The page's numbers become those of this run.
-        theirs = pages.Numbers(commands[0][1])
-        ours = pages.Numbers(gdb(["info goroutines"], PROGRAM, self.core)[0][0])
+        theirs, ours = pages.Numbers(commands[0][1]), self.ours
         self.assertCountEqual(theirs.names.values(), ours.names.values())
 
         def in_this_run(command):
@@ -110,7 +110,6 @@ class CorePageTest(unittest.TestCase):
     def test_shows_what_taut_prints(self):
         table = next(shown for _, command, shown in self.page if command == "info goroutines")
         theirs = pages.Numbers(table)
-        ours = pages.Numbers(gdb(["info goroutines"], PROGRAM, self.core)[0][0])
         seen = 0
         for prompt, command, shown in self.page:
             words = shlex.split(command)
@@ -118,7 +117,7 @@ class CorePageTest(unittest.TestCase):
                 run = subprocess.run([TAUT, *words[1:]], cwd=self.core.parent, capture_output=True,
                                      text=True, timeout=services.PATIENCE, check=False)
                 self.assertEqual((run.returncode, run.stderr), (0, ""))
-                self.check(command, shown, run.stdout, theirs, ours)
+                self.check(command, shown, run.stdout, theirs, self.ours)
                 seen += 1
         self.assertGreater(seen, 1)
 
