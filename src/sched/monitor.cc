@@ -74,6 +74,8 @@ bool sleeps_in_kernel(int tid) noexcept {
   return after_name != nullptr && (after_name[2] == 'S' || after_name[2] == 'D');
 }
 
+// Into the log, and to the program if it wants to know. A signal may end the call that a blocked
+// thread is in: it is sent only to a program that asked for reports.
 void report_stall(runtime_state& r, worker* w, std::int64_t since, std::int64_t t,
                   bool blocked) noexcept {
   if constexpr (!records) return;

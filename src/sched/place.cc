@@ -29,7 +29,9 @@ constexpr std::size_t most_frames = 64;
 constexpr std::int64_t answer_within = 5'000'000;
 
 // The question under way, of one caller. The handler answers only the one it was sent for.
+// One that was given up while the handler answered may still write: no other begins until it has.
 std::atomic<bool> asking{false};
+std::atomic<int> answering{0};
 std::atomic<int> asked_tid{0};
 std::atomic<const goroutine*> asked_for{nullptr};  // null: whichever
 std::atomic<std::size_t> answered{0};
@@ -40,7 +42,9 @@ struct sigaction previous;
 void on_signal(int signal, siginfo_t* info, void* raw) noexcept {
   const int saved_errno = errno;
   int me = static_cast<int>(::syscall(SYS_gettid));
-  if (asked_tid.compare_exchange_strong(me, 0)) {
+  answering.fetch_add(1);
+  const bool asked = asked_tid.compare_exchange_strong(me, 0);
+  if (asked) {
     const frame_registers from = interrupted_registers(raw);
     worker* w = current_worker();
     goroutine* g = w == nullptr ? nullptr : w->shown.load();
@@ -53,6 +57,9 @@ void on_signal(int signal, siginfo_t* info, void* raw) noexcept {
                  most_frames);
     }
     answered.store(n);
+  }
+  answering.fetch_sub(1);
+  if (asked) {
     answer_note.wake();
   } else if ((previous.sa_flags & SA_SIGINFO) != 0) {
     previous.sa_sigaction(signal, info, raw);
@@ -107,6 +114,10 @@ std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* f
                              std::size_t limit) noexcept {
   install_once();
   if (asking.exchange(true)) return 0;
+  if (answering.load() != 0) {
+    asking.store(false);
+    return 0;
+  }
   answered.store(0);
   answer_note.reset();
   asked_for.store(wanted);
