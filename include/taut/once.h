@@ -52,7 +52,7 @@ class once {
   bool done() const noexcept { return record_.state.load() == finished; }
 
  private:
-  static constexpr std::uint32_t finished = 4;
+  static constexpr std::uint64_t finished = 4;
 
   // True when the caller is to run the function; false when it has run. Blocks while it runs.
   TAUT_API bool begin(detail::site where);

@@ -62,7 +62,8 @@ class TAUT_CAPABILITY("lock") lock {
   }
   // Before a park whose commit releases this lock: the race detector does not see that release.
   void announce_release() noexcept { announce_handoff(&word_); }
-  bool held() const noexcept { return word_.load(std::memory_order_relaxed) != 0; }  // MO-3
+  // False: all that the last holder did is seen.
+  bool held() const noexcept { return word_.load(std::memory_order_acquire) != 0; }  // MO-1
 
  private:
   TAUT_COLD void acquire_slow() noexcept;

@@ -119,7 +119,7 @@ constexpr taut_debug_field fields[] = {
     TAUT_FIELD("case.channel", detail::select_case, channel),
     TAUT_FIELD("case.sends", detail::select_case, sends),
     TAUT_WHOLE("lock", detail::lock_record),
-    TAUT_FIELD("lock.owner", detail::lock_record, owner),
+    TAUT_FIELD("lock.state", detail::lock_record, state),
     TAUT_FIELD("lock.file", detail::lock_record, file),
     TAUT_FIELD("lock.line", detail::lock_record, line),
     TAUT_FIELD("lock.caller", detail::lock_record, callers[0]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diag/evidence.h"
 
+#include "diag/call_target.h"
 #include "sched/wait_reason.h"
 #include "sync/owner.h"
 
@@ -41,7 +42,11 @@ const named_frame* users_frame(std::uintptr_t address, frame_namer& names) {
 
 // What called lock(): by return addresses, from the inside out.
 const named_frame* locking_frame(const seen_lock& lock, frame_namer& names) {
+  const std::vector<named_frame>& guard = names.at(lock.callers[0]);
+  const std::uintptr_t entry = guard.empty() ? 0 : guard.back().entry;
   for (const std::uintptr_t address : lock.callers) {
+    const bool first = address == lock.callers[0];
+    if (!first && !lock.certain && (entry == 0 || call_target(address) != entry)) continue;
     if (const named_frame* f = users_frame(address, names)) return f;
   }
   return nullptr;

@@ -112,7 +112,8 @@ std::uint64_t proofs::owner_id_of(std::uint32_t i) const noexcept {
   const object_record* then = before_.object(g.object);
   const object_record* o = now_.object(g.object);
   if (then == nullptr || o == nullptr || !then->readable || !o->readable) return 0;
-  return then->words[0] == o->words[0] ? o->words[0] : 0;
+  const std::uint64_t owner = seen_lock(*o).owner;
+  return seen_lock(*then).owner == owner ? owner : 0;
 }
 
 std::uint32_t proofs::owner_of(std::uint32_t i) const noexcept {

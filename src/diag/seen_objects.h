@@ -23,11 +23,13 @@ inline site seen_site(std::uint64_t file, std::uint64_t line) noexcept {
 static_assert(std::is_standard_layout_v<detail::lock_record> && sizeof(detail::lock_record) == 40);
 struct seen_lock {
   explicit seen_lock(const object_record& o) noexcept
-      : owner(o.words[0]),
+      : owner(detail::owner_of(o.words[0])),
         where(seen_site(o.words[1], o.words[2])),
-        is_once((o.words[2] >> 32 & detail::once_running) != 0),
-        callers{o.words[3], o.words[4], 0} {
-    if (where.line != detail::called_by_system) return;
+        is_once((o.words[0] & detail::once_running) != 0),
+        callers{o.words[3], 0, 0} {
+    certain = where.line != site::system;
+    if (certain && where.line != site::system_never_inlined) return;
+    callers[1] = o.words[4];
     callers[2] = o.words[1];
     where = {};
   }
@@ -35,6 +37,7 @@ struct seen_lock {
   site where;  // none: a guard of the standard library called
   bool is_once;
   std::uintptr_t callers[3];  // return addresses, innermost first; 0: unknown
+  bool certain = true;        // false: the second and third may be anything
 };
 
 static_assert(std::is_standard_layout_v<shared_mutex> && sizeof(shared_mutex) == 88);

@@ -7,11 +7,11 @@
 #include "sched/registry.h"
 #include "sched/worker.h"
 
-// Initial-exec, so that the accessor in current.h can address it; 16 bytes of every thread's static
+// Initial-exec, so that the accessor in current.h can address it; 24 bytes of every thread's static
 // block.
 extern "C" {
-__attribute__((tls_model("initial-exec"),
-               visibility("hidden"))) thread_local taut_thread_block taut_this_thread{};
+__attribute__((tls_model("initial-exec"), visibility("hidden"))) thread_local taut_thread_block
+    taut_this_thread{nullptr, nullptr, taut::rt::look_closer};
 }
 
 TAUT_BEGIN_NAMESPACE
@@ -73,7 +73,12 @@ goroutine* current_goroutine() noexcept {
   return TAUT_LIKELY(g != nullptr) ? g : make_stand_in(block);
 }
 
-void set_current_worker(worker* w) noexcept { thread_block()->worker = w; }
+void set_current_worker(worker* w) noexcept {
+  taut_thread_block* block = thread_block();
+  block->worker = w;
+  block->owner.store(look_closer);
+  if (w != nullptr) w->owner.store(&block->owner);
+}
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -7,6 +7,8 @@
 // never keep its result across anything that can park.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/annotations.h"
@@ -16,6 +18,7 @@ extern "C" {
 struct taut_thread_block {
   void* worker;  // the runtime's worker of this thread, or nullptr
   void* thread;  // the stand-in goroutine of a foreign thread, or nullptr
+  std::atomic<std::uint64_t> owner;  // the state of a lock that its goroutine takes: worker.h
 };
 }
 
@@ -25,7 +28,7 @@ namespace rt {
 struct worker;
 struct goroutine;
 
-// The calling thread's block. Two instructions on x86-64.
+// The calling thread's block. Two instructions on x86-64; a field of it is one more.
 TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 #if defined(__x86_64__)
   std::uintptr_t base, offset;
@@ -43,6 +46,22 @@ TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 #endif
 }
 
+// One word of it.
+template <std::size_t offset>
+TAUT_ALWAYS_INLINE std::uint64_t thread_field() noexcept {
+#if defined(__x86_64__)
+  std::uintptr_t at;
+  std::uint64_t value;
+  asm volatile("movq taut_this_thread@gottpoff(%%rip), %0\n\tmovq %%fs:%c2(%0), %1"
+               : "=&r"(at), "=r"(value)
+               : "i"(offset)
+               : "memory");
+  return value;
+#else
+  return *reinterpret_cast<std::uint64_t*>(reinterpret_cast<char*>(thread_block()) + offset);
+#endif
+}
+
 // The worker of this thread; nullptr in a foreign thread.
 #if defined(TAUT_TSAN)
 // Out of line in current.cc, which is not instrumented: a thread's block is read from every
@@ -50,9 +69,14 @@ TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 worker* current_worker() noexcept;
 #else
 TAUT_ALWAYS_INLINE worker* current_worker() noexcept {
-  return static_cast<worker*>(thread_block()->worker);
+  return reinterpret_cast<worker*>(thread_field<offsetof(taut_thread_block, worker)>());
 }
 #endif
+
+// What worker::owner points to; in a foreign thread look_closer.
+TAUT_ALWAYS_INLINE std::uint64_t thread_owner_state() noexcept {
+  return thread_field<offsetof(taut_thread_block, owner)>();
+}
 
 // The goroutine that calls; in a foreign thread its stand-in, made at first use.
 goroutine* current_goroutine() noexcept;

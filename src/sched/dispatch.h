@@ -15,6 +15,7 @@
 #include "sched/latencies.h"
 #include "sched/runtime_state.h"
 #include "sched/worker.h"
+#include "taut/detail/lock_record.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -85,10 +86,15 @@ TAUT_ALWAYS_INLINE void save_thread_state(worker* w, goroutine* g) noexcept {
   }
 }
 
+TAUT_ALWAYS_INLINE void set_owner(worker* w, std::uint64_t state) noexcept {
+  w->owner.load(std::memory_order_relaxed)->store(state, std::memory_order_relaxed);  // MO-1
+}
+
 TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current = g;
-  w->current_id = g->id.load(std::memory_order_relaxed);  // MO-1
-  w->shown.store(g, std::memory_order_relaxed);           // MO-1
+  const std::uint64_t id = g->id.load(std::memory_order_relaxed);  // MO-1
+  set_owner(w, TAUT_UNLIKELY(w->perturb) ? look_closer : detail::state_of(id));
+  w->shown.store(g, std::memory_order_relaxed);  // MO-1
   bump(w->tick);
   if (records && TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
   g->home = w;
@@ -121,7 +127,7 @@ TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* t
     return to->sp;
   }
   w->current = nullptr;
-  w->current_id = 0;
+  set_owner(w, look_closer);
   w->shown.store(nullptr, std::memory_order_relaxed);  // MO-1
   *entering = &w->scheduler_context;
   return w->scheduler_sp;

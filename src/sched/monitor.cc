@@ -156,6 +156,7 @@ void look_at(runtime_state& r, worker* w, std::int64_t t) noexcept {
   if (!blocked) {
     w->should_yield.store(true);
     choice_points_on.store(true);
+    w->owner.load()->store(look_closer);  // lost when it switches just now: then it is no hog
   }
   if (!w->compensated && !w->blocked.load()) {
     w->compensated = true;

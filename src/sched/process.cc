@@ -131,7 +131,6 @@ void abandon_goroutines(runtime_state& r) noexcept {
     }
     w->inbox.store(nullptr);
     w->current = nullptr;
-    w->current_id = 0;
     w->shown.store(nullptr);
     w->in_idle_list = false;
     w->woken_to_spin = false;

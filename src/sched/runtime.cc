@@ -86,6 +86,7 @@ worker* make_worker(runtime_state& r, int index) noexcept {
     w->runtime = &r;
     r.workers[index].store(w);
   }
+  w->perturb = r.wanted.perturb_seed != 0;
   w->rng = rt::random(r.wanted.perturb_seed != 0
                           ? r.wanted.perturb_seed + static_cast<std::uint64_t>(index)
                           : static_cast<std::uint64_t>(real_now()) +
@@ -222,8 +223,8 @@ std::size_t stop() {
   std::lock_guard hold_lifecycle(lifecycle());
   runtime_state& r = the_runtime();
   if (!r.running.load()) return 0;
+  stop_monitor();  // before workers end: it writes to their threads' blocks
   r.stopping.store(true);
-  stop_monitor();
   // A worker that just entered the idle list may miss one round of wake-ups.
   const int n = r.worker_count.load();
   for (int i = 0; i < n; ++i) {

@@ -50,10 +50,15 @@ enum class worker_state : std::uint8_t {
 
 using commit_function = void (*)(void* argument, goroutine* left);
 
+// No state of a lock: the caller is no goroutine, or is to pass a choice point first.
+inline constexpr std::uint64_t look_closer = ~std::uint64_t{0};
+
 struct alignas(128) worker {
   // --- Touched by its own thread at every switch.
   goroutine* current = nullptr;  // running goroutine; nullptr: the scheduler's context
-  std::uint64_t current_id = 0;  // its id, where a lock finds it by one load less; 0: none
+  // The state of a lock that it takes, in the thread's block, where lock() finds it by one load: its
+  // id, shifted. Or look_closer. Written by its own thread, and by who asks for should_yield.
+  std::atomic<std::atomic<std::uint64_t>*> owner{nullptr};
   goroutine* left = nullptr;     // the goroutine a commit is due for
   commit_function commit = nullptr;
   void* commit_argument = nullptr;
@@ -71,7 +76,7 @@ struct alignas(128) worker {
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
   std::uint32_t unmeasured = 1;   // counts down to the next goroutine that is measured: latencies.h
-  std::uint8_t perturb = 0;       // test mode: may yield at choice points
+  bool perturb = false;           // test mode: each lock and unlock is a choice point
 
   // --- Written by its thread, read by others.
   std::atomic<std::uint32_t> tick{0};  // dispatches

@@ -2,7 +2,7 @@
 // Memory order
 //   MO-1  as in exclusive.h: acquire that takes the lock.
 //   MO-2  as in exclusive.h: release that frees it.
-//   MO-3  as in exclusive.h: who holds it, for diagnosis.
+//   MO-3  as in exclusive.h: where it was locked, for diagnosis.
 //   MO-4  as in exclusive.h: who waits.
 //   MO-5  relaxed: how many workers are idle, to decide whether spinning can help.
 #include "sync/exclusive.h"
@@ -34,9 +34,16 @@ bool worth_spinning(int spins) noexcept {
 
 }  // namespace
 
-// By frame pointers, which code has where guards are not inlined; anything else that lies there is
-// no return address, and is passed over by who looks it up. Reads this stack only.
-TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_callers(
+namespace {
+
+void note_addresses(lock_record& m, std::uintptr_t one, std::uintptr_t two) noexcept {
+  m.callers[1].store(one, std::memory_order_relaxed);                          // MO-3
+  m.file.store(reinterpret_cast<const char*>(two), std::memory_order_relaxed);  // MO-3
+}
+
+// By frame pointers, which code without optimization has; anything else that lies there is no
+// return address, and is passed over by who looks it up. Reads this stack only.
+TAUT_ALWAYS_INLINE __attribute__((no_sanitize("address", "thread"))) void note_callers(
     lock_record& m, std::uintptr_t address) noexcept {
   constexpr std::uintptr_t most_apart = 4096;
   std::uintptr_t outer[2] = {};
@@ -57,15 +64,27 @@ TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_caller
     if (!in_lock || returns_to != address) outer[found++] = returns_to;
     in_lock = false;
   }
-  m.callers[1].store(outer[0], std::memory_order_relaxed);                           // MO-3
-  m.file.store(reinterpret_cast<const char*>(outer[1]), std::memory_order_relaxed);  // MO-3
-  m.line.store(detail::called_by_system, std::memory_order_relaxed);                 // MO-3
+  note_addresses(m, outer[0], outer[1]);
+}
+
+}  // namespace
+
+// A guard that was not inlined has a frame of few words, and its return address on top: with a
+// register saved below, or with a frame pointer too. Who asks checks that the word found is one.
+TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_guard(
+    lock_record& m, std::uintptr_t address, std::uint32_t line,
+    const std::uintptr_t* stack) noexcept {
+  if (line == site::system && stack != nullptr) {
+    note_addresses(m, stack[1], stack[3]);
+  } else if (line == site::system_never_inlined) {
+    note_callers(m, address);
+  }
 }
 
 namespace {
 
 // Returns when it began to wait; 0: it did not.
-std::int64_t wait_for_lock(lock_record& m, site where) {
+std::int64_t wait_for_lock(lock_record& m, std::uint64_t me, site where) {
   goroutine* g = current_goroutine();
   const wait_info info{wait_reason::mutex_lock, &m, where};
   std::int64_t since = 0;         // when it began to wait; 0: it has not
@@ -74,9 +93,9 @@ std::int64_t wait_for_lock(lock_record& m, site where) {
   bool awake = false;             // the woken bit stands for this goroutine
   int spins = 0;
   for (;;) {
-    std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
-    if ((s & (locked | starving)) == 0) {
-      const std::uint32_t mine = (awake ? s & ~woken : s) | locked;
+    std::uint64_t s = m.state.load(std::memory_order_relaxed);  // MO-4
+    if (!is_locked(s) && (s & starving) == 0) {
+      const std::uint64_t mine = (awake ? s & ~woken : s) | state_of(me);
       if (m.state.compare_exchange_weak(s, mine, std::memory_order_acquire,
                                         std::memory_order_relaxed))
         return since;  // MO-1
@@ -97,8 +116,8 @@ std::int64_t wait_for_lock(lock_record& m, site where) {
     leave_plain(&m);
     s = m.state.load(std::memory_order_relaxed);  // MO-4
     bool queued = false;
-    while (!queued && (s & locked) != 0) {
-      const std::uint32_t next = (awake ? s & ~woken : s) | waiting | (hungry ? starving : 0);
+    while (!queued && is_locked(s)) {
+      const std::uint64_t next = (awake ? s & ~woken : s) | waiting | (hungry ? starving : 0);
       queued = m.state.compare_exchange_weak(s, next, std::memory_order_relaxed);  // MO-4
     }
     if (!queued) {
@@ -114,7 +133,7 @@ std::int64_t wait_for_lock(lock_record& m, site where) {
     queued_since = now();
     hungry = queued_since - since > starving_after;
     if (g->single.success) {
-      if (!hungry) m.state.fetch_and(~std::uint32_t{starving}, std::memory_order_relaxed);  // MO-4
+      if (!hungry) m.state.fetch_and(~starving, std::memory_order_relaxed);  // MO-4
       return since;
     }
     awake = true;
@@ -124,37 +143,35 @@ std::int64_t wait_for_lock(lock_record& m, site where) {
 
 }  // namespace
 
-TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, site where) {
-  const std::int64_t since = wait_for_lock(m, where);
+TAUT_NOINLINE void lock_exclusive_slow(lock_record& m, std::uint64_t me, site where) {
+  const std::int64_t since = wait_for_lock(m, me, where);
   if (mutexes_are_profiled() && since != 0) note_mutex(contention::waiter, now() - since, 1);
 }
 
 TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
-  std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
+  std::uint64_t s = m.state.load(std::memory_order_relaxed);  // MO-4
   while ((s & starving) == 0 && (s & (waiting | woken)) != waiting) {
     // Nobody to wake, or somebody is awake.
-    if (m.state.compare_exchange_weak(s, s & ~locked, std::memory_order_release,
+    if (m.state.compare_exchange_weak(s, s & bits, std::memory_order_release,
                                       std::memory_order_relaxed))
       return;  // MO-2
   }
   sema_queue q(&m);
   waiter* w = q.pop();
   goroutine* g = w == nullptr ? nullptr : w->g;
-  const std::uint32_t gone = q.empty() ? waiting | starving : 0;
+  const std::uint64_t gone = q.empty() ? waiting | starving : 0;
   const bool profiled = g != nullptr && mutexes_are_profiled();
   const std::int64_t waited = profiled ? charge_waiting(q, w) : 0;
+  std::uint64_t next = g == nullptr ? 0 : woken;
   s = m.state.load(std::memory_order_relaxed);  // MO-4
   if (g != nullptr && (s & starving) != 0) {
     w->success = true;
-    note_owner(m, owner_id(g),
-               records ? lock_caller{{g->wait_file.load(), g->wait_line.load()}} : lock_caller{});
-    if (gone != 0) m.state.fetch_and(~gone, std::memory_order_relaxed);  // MO-4
-  } else {
-    const std::uint32_t wakes = g == nullptr ? 0 : woken;
-    while (!m.state.compare_exchange_weak(s, (s & ~(locked | gone)) | wakes,
-                                          std::memory_order_release,     // MO-2
-                                          std::memory_order_relaxed)) {  // MO-4
-    }
+    if constexpr (records) note_place(m, {{g->wait_file.load(), g->wait_line.load()}});
+    next = state_of(owner_id(g));
+  }
+  while (!m.state.compare_exchange_weak(s, (s & bits & ~gone) | next,  // MO-2
+                                        std::memory_order_release,
+                                        std::memory_order_relaxed)) {  // MO-4
   }
   q.unlock();
   if (g != nullptr) ready(g);

@@ -3,7 +3,7 @@
 //
 // Invariants, whenever the bucket of the record's address is unlocked
 //   waiting is set exactly when somebody is queued (plain_unlock.h: or an unlock() that is not
-//   through yet will set it).   starving is set only while locked is.
+//   through yet will set it).   starving is set only while somebody holds it.
 //
 // Two modes, as Go's mutex. Normal: unlock() frees the lock and wakes the first waiter, which
 // competes with newcomers (they run already, so this is fast) and goes back to the front when it
@@ -17,8 +17,8 @@
 //   MO-1  acquire by the exchange that takes the lock. Pairs with MO-2.
 //   MO-2  release by the exchange that frees it. Pairs with MO-1. A handed-over lock is published
 //         by ready() instead.
-//   MO-3  relaxed: the owner and its place, written by the owner; others read a hint. Only the
-//         owner itself can read its own id there.
+//   MO-3  relaxed: the place of lock(), written by the owner; others read a hint. And a look at who
+//         owns it: only the owner itself can read its own number there.
 //   MO-4  relaxed: bits that say who waits; the bucket's lock orders them, or the exchange that
 //         follows decides.
 #pragma once
@@ -35,64 +35,67 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 
 using detail::lock_record;
+using detail::owner_of;
+using detail::state_of;
 
+// The state of a lock: its owner and these.
 namespace exclusive {
-inline constexpr std::uint32_t locked = 1;
-inline constexpr std::uint32_t waiting = 2;  // somebody is queued
-inline constexpr std::uint32_t woken = 4;  // somebody is awake and competes: unlock() need not wake
-                                           // another
-inline constexpr std::uint32_t starving = 8;  // newcomers queue; unlock() hands over
+inline constexpr std::uint64_t waiting = 1;   // somebody is queued
+inline constexpr std::uint64_t woken = 2;     // somebody is awake and competes: unlock() need not
+                                              // wake another
+inline constexpr std::uint64_t starving = 4;  // newcomers queue; unlock() hands over
+inline constexpr std::uint64_t bits = state_of(1) - 1;
+constexpr bool is_locked(std::uint64_t state) noexcept { return owner_of(state) != 0; }
 }  // namespace exclusive
 
-void lock_exclusive_slow(lock_record& m, site where);
+void lock_exclusive_slow(lock_record& m, std::uint64_t me, site where);
 // The profile mutex, if it is on, charges the caller for those who wait.
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
-// Who called lock(): its place and its return address, if known.
+// Who called lock(): its place, its return address and its stack, if known.
 struct lock_caller {
   site where;
   std::uintptr_t address = 0;
+  const std::uintptr_t* stack = nullptr;
 };
 
 // The caller of the function that this is written in.
-#define TAUT_LOCK_CALLER(where) \
-  ::taut::rt::lock_caller { where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)) }
+#define TAUT_LOCK_CALLER(where)                                                            \
+  ::taut::rt::lock_caller {                                                                \
+    where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),                  \
+        static_cast<const std::uintptr_t*>(__builtin_dwarf_cfa())                          \
+  }
 
-// A guard of the standard library called: its place says nothing, its callers may.
-TAUT_ALWAYS_INLINE bool is_system_place(site where) noexcept {
-  const char* f = where.file;
-  return f != nullptr && f[0] == '/' && f[1] == 'u' && f[2] == 's' && f[3] == 'r' && f[4] == '/' &&
-         (f[5] == 'i' || f[5] == 'l');
-}
-// Notes who called the guard that called lock(), which returns to `address`.
-void note_callers(lock_record& m, std::uintptr_t address) noexcept;
+// A header of the system called: notes who called that.
+void note_guard(lock_record& m, std::uintptr_t address, std::uint32_t line,
+                const std::uintptr_t* stack) noexcept;
 
-TAUT_ALWAYS_INLINE void note_owner(lock_record& m, std::uint64_t me,
-                                   const lock_caller& by) noexcept {
-  m.owner.store(me, std::memory_order_relaxed);  // MO-3
+TAUT_ALWAYS_INLINE void note_place(lock_record& m, const lock_caller& by) noexcept {
   if constexpr (!records) return;
+  m.file.store(by.where.file, std::memory_order_relaxed);     // MO-3
+  m.line.store(by.where.line, std::memory_order_relaxed);     // MO-3
   m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
-  if (is_system_place(by.where)) return note_callers(m, by.address);
-  m.file.store(by.where.file, std::memory_order_relaxed);  // MO-3
-  m.line.store(by.where.line, std::memory_order_relaxed);  // MO-3
+  if (by.where.file == nullptr) note_guard(m, by.address, by.where.line, by.stack);
 }
 
 TAUT_ALWAYS_INLINE void lock_exclusive(lock_record& m, const lock_caller& by) {
-  std::uint32_t unlocked = 0;
-  if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(unlocked, exclusive::locked,
+  const std::uint64_t me = current_owner();
+  std::uint64_t unlocked = 0;
+  if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(unlocked, state_of(me),
                                                      std::memory_order_acquire,      // MO-1
                                                      std::memory_order_relaxed))) {  // MO-4
-    lock_exclusive_slow(m, by.where);
+    lock_exclusive_slow(m, me, by.where);
   }
-  note_owner(m, current_owner(), by);
+  note_place(m, by);
 }
 
 inline bool try_lock_exclusive(lock_record& m, const lock_caller& by) noexcept {
-  std::uint32_t s = m.state.load(std::memory_order_relaxed);  // MO-4
-  while ((s & (exclusive::locked | exclusive::starving)) == 0) {
-    if (m.state.compare_exchange_weak(s, s | exclusive::locked, std::memory_order_acquire,  // MO-1
-                                      std::memory_order_relaxed)) {                         // MO-4
-      note_owner(m, current_owner(), by);
+  const std::uint64_t me = current_owner();
+  std::uint64_t s = m.state.load(std::memory_order_relaxed);  // MO-4
+  while (!exclusive::is_locked(s) && (s & exclusive::starving) == 0) {
+    if (m.state.compare_exchange_weak(s, s | state_of(me), std::memory_order_acquire,  // MO-1
+                                      std::memory_order_relaxed)) {                    // MO-4
+      note_place(m, by);
       return true;
     }
   }
@@ -101,8 +104,7 @@ inline bool try_lock_exclusive(lock_record& m, const lock_caller& by) noexcept {
 
 // The caller is the owner.
 TAUT_ALWAYS_INLINE void unlock_exclusive(lock_record& m) noexcept {
-  m.owner.store(0, std::memory_order_relaxed);  // MO-3
-  std::uint32_t alone = exclusive::locked;
+  std::uint64_t alone = m.state.load(std::memory_order_relaxed) & ~exclusive::bits;  // MO-3
   if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(alone, 0, std::memory_order_release,  // MO-2
                                                      std::memory_order_relaxed))) {        // MO-4
     unlock_exclusive_slow(m);

@@ -3,9 +3,8 @@
 //
 // Memory order
 //   MO-1  as in exclusive.h: acquire that takes the lock.
-//   MO-3  as in exclusive.h: a goroutine reads its own id in `owner` only when it stored it.
+//   MO-3  as in exclusive.h: a goroutine reads its own number there only when it stored it.
 //   MO-4  as in exclusive.h: who waits.
-//   MO-5  relaxed: the flag of choice points, as in park.h.
 #include "taut/mutex.h"
 
 #include "base/check.h"
@@ -28,18 +27,14 @@ namespace rt {
 namespace {
 
 // Apart from the usual case, and by values, so that this needs no registers saved.
-TAUT_NOINLINE void lock_unusual(detail::lock_record& record, const char* file, std::uint32_t line,
-                                std::uintptr_t address) {
+TAUT_NOINLINE void lock_unusual(detail::lock_record& record, detail::site where,
+                                std::uintptr_t address, const std::uintptr_t* stack) {
   choice_point();
-  lock_exclusive(record, {{file, line}, address});
-}
-TAUT_NOINLINE void note_unusual(detail::lock_record& record, const char* file, std::uint32_t line,
-                                std::uintptr_t address) {
-  note_owner(record, current_owner(), {{file, line}, address});
+  lock_exclusive(record, {where, address, stack});
 }
 TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
   choice_point();
-  const std::uint64_t owner = record.owner.load(std::memory_order_relaxed);  // MO-3
+  const std::uint64_t owner = owner_of(record.state.load(std::memory_order_relaxed));  // MO-3
   if (TAUT_UNLIKELY(owner != current_owner())) {
     throw panic(owner == 0 ? "sync: unlock of unlocked mutex"
                            : "sync: unlock of a mutex that another goroutine holds");
@@ -51,18 +46,16 @@ TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
 }  // namespace rt
 
 void mutex::lock(detail::site where) {
-  const auto address = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
-  std::uint32_t unlocked = 0;
-  // Who locks is found out after the exchange, which would wait for it.
-  if (TAUT_LIKELY(!choice_points_on.load(std::memory_order_relaxed) &&  // MO-5
-                  record_.state.compare_exchange_strong(unlocked, exclusive::locked,
-                                                        std::memory_order_acquire,      // MO-1
-                                                        std::memory_order_relaxed))) {  // MO-4
-    const std::uint64_t me = running_id();
-    if (TAUT_LIKELY(me != 0)) return note_owner(record_, me, {where, address});
-    return note_unusual(record_, where.file, where.line, address);
+  const lock_caller by = TAUT_LOCK_CALLER(where);
+  const std::uint64_t mine = state_of_caller();
+  std::uint64_t unlocked = 0;
+  if (TAUT_UNLIKELY(mine == look_closer ||
+                    !record_.state.compare_exchange_strong(unlocked, mine,
+                                                           std::memory_order_acquire,      // MO-1
+                                                           std::memory_order_relaxed))) {  // MO-4
+    return lock_unusual(record_, where, by.address, by.stack);
   }
-  lock_unusual(record_, where.file, where.line, address);
+  note_place(record_, by);
 }
 
 bool mutex::try_lock(detail::site where) noexcept {
@@ -71,9 +64,8 @@ bool mutex::try_lock(detail::site where) noexcept {
 }
 
 void mutex::unlock() {
-  const std::uint64_t me = running_id();
-  if (TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed) || me == 0 ||  // MO-5
-                    record_.owner.load(std::memory_order_relaxed) != me)) {         // MO-3
+  // No state is look_closer.
+  if (TAUT_UNLIKELY(record_.state.load(std::memory_order_relaxed) != state_of_caller())) {  // MO-3
     return unlock_unusual(record_);
   }
   unlock_plainly(record_);

@@ -6,7 +6,7 @@
 // the object.
 //
 // Memory order
-//   MO-1  relaxed: the owner and its place, for diagnosis.
+//   MO-1  relaxed: a look, which the exchange that follows confirms.
 #include "taut/once.h"
 
 #include "base/check.h"
@@ -18,21 +18,22 @@ TAUT_BEGIN_NAMESPACE
 using namespace rt;
 
 namespace {
-constexpr std::uint32_t running = detail::once_running;
-constexpr std::uint32_t waited_for = 2;  // with running: somebody is queued
+constexpr std::uint64_t running = detail::once_running;  // with its owner, where it is recorded
+constexpr std::uint64_t waited_for = exclusive::waiting;  // with running: somebody is queued
 }  // namespace
 
 once::~once() {
-  if (TAUT_UNLIKELY(record_.state.load() == (running | waited_for)) && has_waiters(this)) {
+  if (TAUT_UNLIKELY((record_.state.load() & waited_for) != 0) && has_waiters(this)) {
     fatal("a once was destroyed while a goroutine waits for it");
   }
 }
 
 bool once::begin(detail::site where) {
   choice_point();
-  std::uint32_t s = 0;
-  if (record_.state.compare_exchange_strong(s, running)) {
-    if constexpr (records) note_owner(record_, current_owner(), {where});
+  std::uint64_t s = 0;
+  const std::uint64_t mine = running | (records ? state_of(current_owner()) : 0);
+  if (record_.state.compare_exchange_strong(s, mine)) {
+    note_place(record_, {where});
     return true;
   }
   if (s == finished) return false;
@@ -40,7 +41,7 @@ bool once::begin(detail::site where) {
   const wait_info info{wait_reason::mutex_lock, this, where};
   sema_wait wait(g, this, {.bound = true});
   s = record_.state.load();
-  while (s != finished && !record_.state.compare_exchange_weak(s, running | waited_for)) {
+  while (s != finished && !record_.state.compare_exchange_weak(s, s | waited_for)) {
   }
   if (s == finished) {
     wait.skip(info);
@@ -52,9 +53,10 @@ bool once::begin(detail::site where) {
 
 void once::finish() noexcept {
   choice_point();
-  if constexpr (records) record_.owner.store(0, std::memory_order_relaxed);  // MO-1
-  std::uint32_t alone = running;
-  if (TAUT_LIKELY(record_.state.compare_exchange_strong(alone, finished))) return;
+  std::uint64_t s = record_.state.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_LIKELY((s & waited_for) == 0 && record_.state.compare_exchange_strong(s, finished))) {
+    return;
+  }
   wake_list waiters;
   {
     sema_queue q(this);

@@ -1,29 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Freeing a mutex by a plain store, while nobody contends for it: half the cost of lock and unlock
-// is the second locked operation.
+// Freeing a mutex by a plain store, when nobody was seen to wait for it: half the cost of lock and
+// unlock is the second locked operation.
 //
-// The store may sit in the store buffer while a waiter still sees the mutex held, so who begins to
-// wait makes the kernel run a barrier on every CPU of the process (membarrier, 15 us), once: it
-// takes the address's slot out of the plain way, and every unlock there is an exchange again, until
-// the slot has seen so many of them that the barrier is paid for.
+// The store may sit in the store buffer while a waiter still sees the mutex held, and it may wipe
+// what the waiter set. So who begins to wait makes the kernel run a barrier on every CPU of the
+// process (membarrier, 15 us), once: it takes the address's slot out of the plain way. There every
+// unlock is followed by a barrier of its own, until the slot has seen so many of them that the
+// kernel's is paid for.
 //
 //   unlocker                             waiter, its bucket locked
-//   1 slot is plain?                     a slot leaves the plain way
-//   2 state = 0                          b membarrier
-//   3 slot still plain? else repair      c state: set waiting, if locked
+//   1 state = 0                          a slot leaves the plain way
+//   2 slot is plain? then done           b membarrier, if it was plain; else a fence
+//   3 fence                              c state: set waiting, if locked
+//   4 bucket locked, or not empty?       d is queued; unlocks the bucket
+//     then repair
 //
-// When 3 comes before the barrier, so does 2, and c sees the mutex free. Otherwise 3 sees a. The
-// store may then have wiped what c set: repair_unlock() sets it again and wakes whom nobody else
-// will. Slots are of a table, not of the mutex: whoever locks next may destroy it before 3.
+// When 2 comes before the barrier, so does 1, and c sees the mutex free. Otherwise 2 sees a. Then,
+// if c came before 1, 4 sees its bucket: the store may have wiped what c set, and repair_unlock()
+// sets it again and wakes whom nobody else will. Slots are of a table, not of the mutex: whoever
+// locks next may destroy it before 2.
 //
 // Invariants
 //   A slot becomes plain only with its bucket locked and no waiter in it.   It leaves the plain way
 //   only with its bucket locked, and the barrier is through before the bucket is unlocked.
 //
 // Memory order
-//   MO-1  relaxed: slots; the barrier orders 2, 3 and a, c.
+//   MO-1  relaxed: slots; the barrier orders 1, 2 and a, c.
 //   MO-2  release that frees the mutex. Pairs with MO-1 of exclusive.h.
-//   MO-3  relaxed: the owner, and a look at the bits of the waiters: MO-3 and MO-4 of exclusive.h.
+//   MO-3  seq_cst fences: 3, between 1 and 4, and b, between the bucket's lock and c.
 //
 // Source        the asymmetric form of Dekker's handshake, with membarrier(2) on the rare side.
 #pragma once
@@ -39,7 +43,7 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Exchanges seen since somebody waited at an address of this slot; that many: it is plain.
+// Unlocks seen since somebody waited at an address of this slot; that many: it is plain.
 inline constexpr std::uint16_t plain = 1 << 15;
 extern std::atomic<std::uint16_t> unlock_slots[sema_buckets];
 
@@ -49,25 +53,21 @@ inline std::atomic<std::uint16_t>& unlock_slot(const void* address) noexcept {
 
 // The slot has seen enough of them: makes it plain, if nobody waits there.
 void try_plain(const void* address) noexcept;
-// Step 3 failed. Touches m only when somebody is queued for it.
+// Step 4 failed. Touches m only when somebody is queued for it.
 void repair_unlock(lock_record& m) noexcept;
 // Steps a and b, for who is about to wait at the address. Its bucket is locked.
 void leave_plain(const void* address) noexcept;
 
-// With an exchange, which counts for the slot.
-void unlock_counted(lock_record& m) noexcept;
+// Steps 3 and 4; counts for the slot.
+void unlocked_unsure(lock_record& m) noexcept;
 
-// The caller is the owner. No locked operation, if the slot is plain.
+// The caller is the owner, and the state that it has seen says that nobody waits. No locked
+// operation, if the slot is plain.
 TAUT_ALWAYS_INLINE void unlock_plainly(lock_record& m) noexcept {
-  std::atomic<std::uint16_t>& slot = unlock_slot(&m);
-  if (TAUT_UNLIKELY(slot.load(std::memory_order_relaxed) != plain ||                  // MO-1
-                    m.state.load(std::memory_order_relaxed) != exclusive::locked)) {  // MO-3
-    return unlock_counted(m);
-  }
-  m.owner.store(0, std::memory_order_relaxed);  // MO-3
+  const std::atomic<std::uint16_t>& slot = unlock_slot(&m);
   m.state.store(0, std::memory_order_release);  // MO-2
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  if (TAUT_UNLIKELY(slot.load(std::memory_order_relaxed) != plain)) repair_unlock(m);  // MO-1
+  if (TAUT_UNLIKELY(slot.load(std::memory_order_relaxed) != plain)) unlocked_unsure(m);  // MO-1
 }
 
 }  // namespace rt

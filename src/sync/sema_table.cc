@@ -38,7 +38,7 @@ waiter* sema_queue::next_address(const waiter* first) const noexcept {
 }
 
 waiter* sema_queue::head() const noexcept {
-  waiter* w = bucket_.chain;
+  waiter* w = bucket_.first();
   while (w != nullptr && w->key != key_) w = next_address(w);
   return w;
 }
@@ -60,11 +60,11 @@ void sema_queue::replace_first(waiter* old, waiter* by) noexcept {
     rest = by;
   }
   old->queue = &bucket_;
-  if (bucket_.chain == old) {
-    bucket_.chain = rest == &bucket_ ? nullptr : static_cast<waiter*>(rest);
+  if (bucket_.first() == old) {
+    bucket_.set_first(rest == &bucket_ ? nullptr : static_cast<waiter*>(rest));
     return;
   }
-  waiter* before = bucket_.chain;
+  waiter* before = bucket_.first();
   while (before->queue != old) before = next_address(before);
   before->queue = rest;
 }
@@ -74,8 +74,8 @@ void sema_queue::insert(waiter& w, bool first) noexcept {
   waiter* const first_now = head();
   if (first_now == nullptr) {
     w.next = w.previous = &w;
-    w.queue = bucket_.chain == nullptr ? static_cast<void*>(&bucket_) : bucket_.chain;
-    bucket_.chain = &w;
+    w.queue = bucket_.first() == nullptr ? static_cast<void*>(&bucket_) : bucket_.first();
+    bucket_.set_first(&w);
     return;
   }
   // Before the head of a ring is its end.

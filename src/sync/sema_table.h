@@ -20,8 +20,12 @@
 //   element          the user's: what the wait asks for
 //
 // Locks         rank::sema per bucket, never two at once.
+//
+// Memory order
+//   MO-1  relaxed: chain, guarded by its bucket's lock; without it, looked at after the lock.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,7 +42,12 @@ namespace rt {
 
 struct sema_bucket {
   lock guard{rank::sema};
-  waiter* chain TAUT_GUARDED_BY(guard) = nullptr;
+  std::atomic<waiter*> chain{nullptr};  // written with the lock held
+
+  waiter* first() const noexcept { return chain.load(std::memory_order_relaxed); }   // MO-1
+  void set_first(waiter* w) noexcept { chain.store(w, std::memory_order_relaxed); }  // MO-1
+  // Without the lock: false only when nobody waits here who began before.
+  bool may_hold_waiters() const noexcept { return guard.held() || first() != nullptr; }
 };
 
 inline constexpr int sema_bucket_bits = 12;
@@ -82,7 +91,7 @@ class sema_queue {
   waiter* front() noexcept;
   bool empty() noexcept { return front() == nullptr; }
   // Nobody waits at any address of the bucket.
-  bool bucket_is_empty() const noexcept TAUT_LOCKS_BY_HAND { return bucket_.chain == nullptr; }
+  bool bucket_is_empty() const noexcept TAUT_LOCKS_BY_HAND { return bucket_.first() == nullptr; }
   void push_back(waiter& w) noexcept;
   void push_front(waiter& w) noexcept;
   // w is linked in this queue.

@@ -17,7 +17,7 @@
 //
 // Memory order
 //   MO-1  relaxed: who reads, hints for diagnosis.
-//   MO-3  as in exclusive.h: a goroutine reads its own id in `owner` only when it stored it.
+//   MO-3  as in exclusive.h: a goroutine reads its own number there only when it stored it.
 #include "taut/shared_mutex.h"
 
 #include "base/check.h"
@@ -179,7 +179,7 @@ bool shared_mutex::try_lock(detail::site where) noexcept {
 
 void shared_mutex::unlock() {
   choice_point();
-  const std::uint64_t owner = writer_.owner.load(std::memory_order_relaxed);  // MO-3
+  const std::uint64_t owner = owner_of(writer_.state.load(std::memory_order_relaxed));  // MO-3
   if (TAUT_UNLIKELY(owner != current_owner())) {
     throw panic(owner == 0 ? "sync: Unlock of unlocked RWMutex"
                            : "sync: Unlock of an RWMutex that another goroutine holds");

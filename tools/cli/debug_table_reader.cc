@@ -61,7 +61,7 @@ constexpr const char* needed[] = {"goroutine",
                                   "channel.closed",
                                   "channel.made.file",
                                   "channel.made.line",
-                                  "lock.owner",
+                                  "lock.state",
                                   "lock.file",
                                   "lock.line"};
 
@@ -345,12 +345,15 @@ std::string debug_table::object_text(const table_goroutine& g) const {
   } else if (g.reason.starts_with("sync.Mutex") || g.reason.starts_with("sync.RWMutex")) {
     if (!record(g.object, "lock", buffer)) return {};
     auto value = [&](const char* name) { return get(buffer.data(), name); };
-    const std::uint64_t owner = value("lock.owner");
+    constexpr int owner_shift = 4, thread_bit = 58;  // lock_record.h
+    const std::uint64_t owner = value("lock.state") >> owner_shift;
     text = "lock " + hexadecimal(g.object) + ", held by ";
     text += owner == 0         ? "nobody"
-            : owner >> 63 != 0 ? "a thread that is no goroutine"
+            : owner >> thread_bit != 0 ? "a thread that is no goroutine"
                                : "goroutine " + std::to_string(owner);
-    const std::string taken = place(value("lock.file"), value("lock.line"));
+    constexpr std::uint64_t system = 0xfffffffe;  // site.h: from there on the file is none
+    const std::uint64_t line = value("lock.line");
+    const std::string taken = line < system ? place(value("lock.file"), line) : std::string();
     if (owner != 0 && !taken.empty()) text += ", taken at " + taken;
   }
   return text;

@@ -5,7 +5,8 @@ def short(file):
     return file.rsplit("/", 1)[-1]
 
 
-CALLED_BY_SYSTEM = 0xffffffff  # lock_record.h
+SYSTEM, SYSTEM_NEVER_INLINED = 0xfffffffe, 0xffffffff  # site.h
+OWNER_SHIFT, THREAD_BIT = 4, 58  # lock_record.h
 
 
 def place(site):
@@ -13,12 +14,30 @@ def place(site):
     return f"{short(read_text(file))}:{line}" if file else "?"
 
 
+def calls(return_address, inside):
+    """Whether the call before the address went to the function that `inside` lies in."""
+    function = gdb.block_for_pc(inside - 1)
+    while function is not None and (function.function is None or
+                                    function.superblock.function is not None):
+        function = function.superblock
+    try:
+        code = read(return_address - 5, 5)
+    except gdb.MemoryError:
+        return False
+    target = return_address + int.from_bytes(code[1:], "little", signed=True)
+    return function is not None and code[0] == 0xe8 and target == function.start
+
+
 def lock_place(table, data):
     """Where the owner locked. A guard of the standard library leaves return addresses instead."""
     taken = (table.get(data, "lock.file"), table.get(data, "lock.line"))
-    if taken[1] != CALLED_BY_SYSTEM:
+    inner = table.get(data, "lock.caller")
+    outer = [table.get(data, "lock.outer_caller"), taken[0]]
+    if taken[1] == SYSTEM:
+        outer = [address for address in outer if calls(address, inner)]
+    elif taken[1] != SYSTEM_NEVER_INLINED:
         return place(taken) if taken[0] else None
-    for address in (table.get(data, "lock.caller"), table.get(data, "lock.outer_caller"), taken[0]):
+    for address in [inner] + outer:
         if not address:
             continue
         sal = gdb.find_pc_line(address - 1)
@@ -81,7 +100,7 @@ def sentence(process, g):
 def owner_text(owner):
     if owner == 0:
         return "nobody"
-    return "a thread that is no goroutine" if owner >> 63 else f"goroutine {owner}"
+    return "a thread that is no goroutine" if owner >> THREAD_BIT else f"goroutine {owner}"
 
 
 def channel_text(table, address):
@@ -122,7 +141,7 @@ def object_texts(g):
         except gdb.MemoryError:
             yield f"the lock at {g.object:#x}, which cannot be read"
             return
-        owner = table.get(data, "lock.owner")
+        owner = table.get(data, "lock.state") >> OWNER_SHIFT
         taken = lock_place(table, data)
         yield f"the lock at {g.object:#x}, held by {owner_text(owner)}" + (
             f", taken at {taken}" if owner and taken else "")

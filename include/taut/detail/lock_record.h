@@ -11,22 +11,26 @@
 TAUT_BEGIN_NAMESPACE
 namespace detail {
 
-// line of a record whose lock() a header of the system called: file is a return address then.
-inline constexpr std::uint32_t called_by_system = ~std::uint32_t{0};
-
-// state of a once whose function runs, possibly with other bits: a mutex never has it.
-inline constexpr std::uint32_t once_running = 0x100;
-
 struct lock_record {
-  std::atomic<std::uint64_t> owner{0};  // goroutine id; for a thread that is none: the top bit and
-                                        // a number; 0: free
-  std::atomic<const char*> file{nullptr};  // of the owner's lock(); or as called_by_system says
+  // The owner's number << owner_shift, and bits: the source of each lock. 0: free. A number is a
+  // goroutine's id; of a thread that is none: thread_owner and a number.
+  std::atomic<std::uint64_t> state{0};
+  std::atomic<const char*> file{nullptr};  // the site of the owner's lock()
   std::atomic<std::uint32_t> line{0};
-  std::atomic<std::uint32_t> state{0};  // see the source of each
-  // Return addresses: of the owner's lock(), and of who called it.  std::scoped_lock may be a call
-  // of its own, and std::unique_lock two; the outermost address known is in `file`.
+  // Return addresses: of the owner's lock(), and of who called the guard that called it; the second
+  // and `file` hold some when line is
+  //   site::system                 words of the stack: one is that address, if the guard was called
+  //   site::system_never_inlined   the next two addresses: std::unique_lock is two calls
   std::atomic<std::uintptr_t> callers[2] = {};
 };
+
+inline constexpr int owner_shift = 4;
+inline constexpr std::uint64_t thread_owner = std::uint64_t{1} << 58;
+// Bit of a once whose function runs: a mutex never has it.
+inline constexpr std::uint64_t once_running = 8;
+
+constexpr std::uint64_t state_of(std::uint64_t owner) noexcept { return owner << owner_shift; }
+constexpr std::uint64_t owner_of(std::uint64_t state) noexcept { return state >> owner_shift; }
 
 }  // namespace detail
 TAUT_END_NAMESPACE

@@ -15,23 +15,24 @@ namespace {
 const detail::lock_record& record_of(const mutex& m) {
   return reinterpret_cast<const detail::lock_record&>(m);
 }
+std::uint64_t owner_of(const mutex& m) { return detail::owner_of(record_of(m).state.load()); }
 
 RUNTIME_TEST(mutex, knows_its_owner_and_place) {
   mutex m;
-  EXPECT_EQ(record_of(m).owner.load(), 0u);
+  EXPECT_EQ(owner_of(m), 0u);
   m.lock();
   const unsigned line = __LINE__ - 1;
-  EXPECT_EQ(record_of(m).owner.load(), this_goroutine::id());
+  EXPECT_EQ(owner_of(m), this_goroutine::id());
   EXPECT_STREQ(record_of(m).file.load(), __FILE__);
   EXPECT_EQ(record_of(m).line.load(), line);
   m.unlock();
-  EXPECT_EQ(record_of(m).owner.load(), 0u);
+  EXPECT_EQ(owner_of(m), 0u);
 }
 
 RUNTIME_THREAD_TEST(mutex, a_thread_is_an_owner_of_its_own) {
   mutex m;
   m.lock();
-  EXPECT_NE(record_of(m).owner.load() & rt::thread_owner, 0u);
+  EXPECT_NE(owner_of(m) & rt::thread_owner, 0u);
   m.unlock();
 }
 
@@ -48,6 +49,25 @@ RUNTIME_TEST(mutex, is_free_and_quiet_after_contention) {
   }
   all.wait();
   EXPECT_EQ(record_of(m).state.load(), 0u);
+}
+
+// Its loop has no other place where it could give way to what cannot run elsewhere.
+RUNTIME_TEST(mutex, is_where_a_hog_steps_back) {
+  mutex m;
+  std::atomic<bool> ran{false};
+  wait_group all;
+  all.go([&] {
+    all.add(1);
+    go({.pinned = true}, [&] {
+      ran.store(true);
+      all.done();
+    });
+    while (!ran.load()) {
+      m.lock();
+      m.unlock();
+    }
+  });
+  all.wait();
 }
 
 // The one that unlocks must not touch the mutex once another could lock it.

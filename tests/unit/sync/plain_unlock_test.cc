@@ -15,8 +15,6 @@
 namespace taut::test {
 namespace {
 
-using rt::exclusive::locked;
-
 bool is_plain(const mutex& m) { return rt::unlock_slot(&m).load() == rt::plain; }
 
 // One in whose bucket nobody waits, its slot plain.
@@ -77,7 +75,6 @@ RUNTIME_TEST(plain_unlock, a_store_that_came_late_is_repaired) {
     });
   }
   until_waiting(rt::wait_reason::mutex_lock, 3);
-  record.owner.store(0);
   record.state.store(0);
   rt::repair_unlock(record);
   waiters.wait();
@@ -95,11 +92,29 @@ RUNTIME_TEST(plain_unlock, a_late_store_under_a_new_owner_is_repaired) {
     m.unlock();
   });
   until_waiting(rt::wait_reason::mutex_lock);
-  record.state.store(locked);
+  record.state.store(detail::state_of(this_goroutine::id()));
   rt::repair_unlock(record);
   EXPECT_NE(record.state.load() & rt::exclusive::waiting, 0u);
   m.unlock();
   waiter.wait();
+}
+
+// The store comes between the waiter's look and its own: the waiter is queued, the state says nobody
+// is.
+RUNTIME_TEST(plain_unlock, a_store_beside_a_slot_that_is_not_plain_is_repaired) {
+  mutex m;
+  auto& record = reinterpret_cast<detail::lock_record&>(m);
+  m.lock();
+  wait_group waiter;
+  waiter.go([&] {
+    m.lock();
+    m.unlock();
+  });
+  until_waiting(rt::wait_reason::mutex_lock);
+  ASSERT_FALSE(is_plain(m));
+  rt::unlock_plainly(record);
+  waiter.wait();
+  EXPECT_EQ(record.state.load(), 0u);
 }
 
 RUNTIME_TEST(plain_unlock, does_not_touch_a_mutex_nobody_waits_for) {
