@@ -7,6 +7,7 @@
 
 #include "support/fixture.h"
 #include "sync/exclusive.h"
+#include "taut/chan.h"
 #include "taut/wait_group.h"
 
 namespace taut::test {
@@ -54,14 +55,18 @@ RUNTIME_TEST(mutex, is_free_and_quiet_after_contention) {
 // Its loop has no other place where it could give way to what cannot run elsewhere.
 RUNTIME_TEST(mutex, is_where_a_hog_steps_back) {
   mutex m;
+  chan<int> begin(1);
   std::atomic<bool> ran{false};
   wait_group all;
+  all.add(1);
+  go({.pinned = true}, [&] {
+    begin.recv();
+    ran.store(true);
+    all.done();
+  });
+  until_waiting(rt::wait_reason::chan_receive);
   all.go([&] {
-    all.add(1);
-    go({.pinned = true}, [&] {
-      ran.store(true);
-      all.done();
-    });
+    begin.send(1);
     while (!ran.load()) {
       m.lock();
       m.unlock();
