@@ -5,12 +5,12 @@
 //
 //   goroutine    place and parent at birth; each wait's reason, object, place, time and context, a
 //                select's cases; the cleared stack pointer, park sequence, states but `idle`
-//   channel      place, maker and serial; numbers of sends and receives; who sent, received and
+//   channel      place, maker, alive; numbers of sends and receives; who sent, received and
 //                closed last, and before; who left it and why; who dropped the last handle;
 //                timer_armed
 //   locks        place and return addresses of lock(), the owner of a once, readers of a
 //                shared_mutex, places of wait_group and condition, lost signals
-//   context      place, maker and serial; who ended it, where
+//   context      place and maker; who ended it, where
 //   worker       counters of steals, moves, refusals and sleeps; who started its thread; vector
 //                registers cleared before it sleeps
 //   samples      the looks at the flags of the profiles block and mutex; how long goroutines are

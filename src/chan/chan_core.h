@@ -146,7 +146,7 @@ struct chan_core {
   std::atomic<std::uint64_t> dropped_by{0};
   site made;
   std::uint64_t maker = 0;
-  std::atomic<std::uint64_t> serial{0};  // unique while it lives; 0: freed
+  std::atomic<bool> alive{false};  // false: freed, or not made yet
 
   std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * element_size; }
   std::uint32_t after(std::uint32_t i) const noexcept { return i + 1 == capacity ? 0 : i + 1; }

@@ -3,8 +3,8 @@
 //
 // Memory order
 //   MO-1  as in chan_core.h: peeks without the lock.
-//   MO-2  as in chan_core.h: evidence; also the increment of a count that the caller already keeps
-//         above zero.
+//   MO-2  as in chan_core.h: evidence; also a count of handles before its first handle exists, and
+//         the increment of one that the caller already keeps above zero.
 #include <new>
 
 #include "base/recording.h"
@@ -20,7 +20,6 @@ using namespace rt;
 
 namespace {
 
-std::atomic<std::uint64_t> last_serial{0};
 constexpr std::size_t most_bytes = std::size_t{1} << 40;
 
 // Closes c, which is locked, and releases it. Everybody who waits is woken: receivers see the end,
@@ -55,7 +54,7 @@ void destroy(chan_core* c) noexcept {
   }
   const std::size_t bytes = std::size_t{c->capacity} * c->element_size;
   if (bytes != 0) slab_give(c->buffer, bytes);
-  if constexpr (records) c->serial.store(0);
+  if constexpr (records) c->alive.store(false, std::memory_order_relaxed);  // MO-2
   slab_give(c, sizeof(chan_core));
 }
 
@@ -104,8 +103,8 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
     goroutine* g = current_goroutine_or_null();
     c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
   }
-  c->handles.store(rights);
-  if (records) c->serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
+  c->handles.store(rights, std::memory_order_relaxed);                     // MO-2
+  if constexpr (records) c->alive.store(true, std::memory_order_relaxed);  // MO-2
   return c;
 }
 

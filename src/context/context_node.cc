@@ -21,8 +21,6 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-std::atomic<std::uint64_t> last_serial{0};
-
 // 0: none, or nothing is recorded.
 std::uint64_t caller_id() noexcept {
   if constexpr (!records) return 0;
@@ -42,7 +40,6 @@ canceler_node* ender_above(const canceler_node& n) noexcept { return ender_of(n.
 
 template <class Node>
 void free_node(Node* n) noexcept {
-  if constexpr (records) n->serial.store(0);
   n->~Node();
   slab_give(n, sizeof(Node));
 }
@@ -134,7 +131,6 @@ void begin_node(context_node& n, const context& parent, context_kind kind, site 
   if (records) {
     n.made = where;
     n.maker = caller_id();
-    n.serial.store(last_serial.fetch_add(1, std::memory_order_relaxed) + 1);  // MO-2
   }
   if (n.parent != nullptr && kind != context_kind::without_cancel) {
     n.ender = n.parent->ender;

@@ -75,8 +75,7 @@ struct context_node {
   rt::canceler_node* ender = nullptr;  // nullptr: it never ends
   std::int64_t deadline = rt::no_deadline;
   site made;
-  std::uint64_t maker = 0;               // goroutine
-  std::atomic<std::uint64_t> serial{0};  // unique while it lives; 0: freed
+  std::uint64_t maker = 0;  // goroutine
 
   void ref() noexcept { references.fetch_add(1, std::memory_order_relaxed); }  // MO-1
 };
@@ -155,7 +154,7 @@ void end_context(canceler_node* root, ending why) noexcept;
 canceler_node* make_canceler(const context& parent, context_kind kind, site where);
 // The context and the cancel handle of a new canceler.
 cancelable hand_out(canceler_node* n) noexcept;
-// Starts the life of a node that was just built: parent, maker, serial.
+// Starts the life of a node that was just built: parent and maker.
 void begin_node(context_node& n, const context& parent, context_kind kind, site where) noexcept;
 
 void unref(context_node* n) noexcept;

@@ -105,7 +105,7 @@ constexpr taut_debug_field fields[] = {
     TAUT_WORKER(index),
     TAUT_WORKER(tid),
     TAUT_WHOLE("channel", chan_core),
-    TAUT_CHANNEL(serial),
+    TAUT_CHANNEL(alive),
     TAUT_CHANNEL(closed),
     TAUT_CHANNEL(of_context),
     TAUT_CHANNEL(count),

@@ -146,7 +146,7 @@ bool proofs::readers_may_leave(std::uint32_t i, const std::vector<bool>& alive) 
 bool proofs::case_possible(const case_record& c) const noexcept {
   if (c.channel == nullptr) return false;
   const channel_record* k = now_.channel(c.channel);
-  if (k == nullptr || k->serial == 0 || k->closed) return true;
+  if (k == nullptr || !k->alive || k->closed) return true;
   if (!c.sends && (k->endless || k->spent)) return false;
   return (c.sends ? k->receivers : k->senders) != 0;
 }

@@ -199,7 +199,7 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   const auto& from = *static_cast<const chan_core*>(address);
   channel_record c;
   c.address = address;
-  c.serial = from.serial.load(std::memory_order_relaxed);  // MO-2
+  c.alive = from.alive.load(std::memory_order_relaxed);  // MO-2
   // The handles first: a typed channel is closed before its last sender stops counting.
   const std::uint64_t handles = from.handles.load(std::memory_order_acquire);  // MO-1
   c.senders = detail::senders_of(handles);

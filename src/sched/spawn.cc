@@ -4,6 +4,7 @@
 // Memory order
 //   MO-1  relaxed: counters with one writer; identity published by the queue the goroutine goes
 //         through.
+//   MO-2  as MO-2 in park.cc: the facts of another goroutine follow.
 #include <sched.h>
 
 #include <atomic>
@@ -73,7 +74,8 @@ void recycle(void*, goroutine* g) noexcept {
   g->set_state(goroutine_state::idle);
   g->id.store(0, std::memory_order_relaxed);  // MO-1
   if constexpr (records)
-    g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2);  // MO-1
+    g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2,  // MO-1
+                           std::memory_order_release);                            // MO-2
   bump(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;

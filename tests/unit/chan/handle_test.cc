@@ -71,12 +71,12 @@ TEST(handle, image_is_valid_only_where_it_lies_and_is_wiped) {
   EXPECT_EQ(words[1], 0u);
 }
 
-TEST(handle, a_freed_channel_has_no_serial) {
+TEST(handle, a_freed_channel_is_not_alive) {
   chan<int> c(4);
   detail::chan_core* core = c.handle().core();
-  EXPECT_NE(core->serial.load(), 0u);
+  EXPECT_TRUE(core->alive.load());
   c.reset();
-  EXPECT_EQ(core->serial.load(), 0u);  // the block stays mapped
+  EXPECT_FALSE(core->alive.load());  // the block stays mapped
 }
 
 }  // namespace

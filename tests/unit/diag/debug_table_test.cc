@@ -157,7 +157,7 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
       EXPECT_EQ(t.get(channel, "channel.capacity"), 3u);
       EXPECT_EQ(t.get(channel, "channel.count"), 0u);
       EXPECT_EQ(t.get(channel, "channel.closed"), 0u);
-      EXPECT_EQ(t.get(channel, "channel.serial"), c->serial);
+      EXPECT_EQ(t.get(channel, "channel.alive"), std::uint64_t{c->alive});
       EXPECT_EQ(t.get(channel, "channel.made.line"), c->made.line);
       EXPECT_EQ(t.get(channel, "channel.handles") >> 32, c->receivers);
     }
