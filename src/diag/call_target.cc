@@ -13,7 +13,8 @@ std::uintptr_t call_target(std::uintptr_t return_address) noexcept {
   // call rel32: E8 and a distance from the return address.
   unsigned char code[5];
   if (return_address < sizeof code ||
-      !read_memory(reinterpret_cast<const void*>(return_address - sizeof code), code, sizeof code) ||
+      !read_memory(reinterpret_cast<const void*>(return_address - sizeof code), code,
+                   sizeof code) ||
       code[0] != 0xe8) {
     return 0;
   }

@@ -5,13 +5,15 @@
 #include "base/lock.h"
 #include "sched/goroutine.h"
 #include "sched/registry.h"
+#include "sched/runtime_state.h"
 #include "sched/worker.h"
 
 // Initial-exec, so that the accessor in current.h can address it; 24 bytes of every thread's static
 // block.
 extern "C" {
-__attribute__((tls_model("initial-exec"), visibility("hidden"))) thread_local taut_thread_block
-    taut_this_thread{nullptr, nullptr, taut::rt::look_closer};
+__attribute__((tls_model("initial-exec"),
+               visibility("hidden"))) thread_local taut_thread_block taut_this_thread{
+    nullptr, nullptr, taut::rt::look_closer};
 }
 
 TAUT_BEGIN_NAMESPACE
@@ -77,7 +79,8 @@ void set_current_worker(worker* w) noexcept {
   taut_thread_block* block = thread_block();
   block->worker = w;
   block->owner.store(look_closer);
-  if (w != nullptr) w->owner.store(&block->owner);
+  if (w == nullptr) return;
+  w->owner.store(w->runtime->wanted.perturb_seed != 0 ? &w->hidden_owner : &block->owner);
 }
 
 }  // namespace rt

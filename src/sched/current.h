@@ -16,8 +16,8 @@
 
 extern "C" {
 struct taut_thread_block {
-  void* worker;  // the runtime's worker of this thread, or nullptr
-  void* thread;  // the stand-in goroutine of a foreign thread, or nullptr
+  void* worker;                      // the runtime's worker of this thread, or nullptr
+  void* thread;                      // the stand-in goroutine of a foreign thread, or nullptr
   std::atomic<std::uint64_t> owner;  // the state of a lock that its goroutine takes: worker.h
 };
 }

@@ -92,9 +92,8 @@ TAUT_ALWAYS_INLINE void set_owner(worker* w, std::uint64_t state) noexcept {
 
 TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
   w->current = g;
-  const std::uint64_t id = g->id.load(std::memory_order_relaxed);  // MO-1
-  set_owner(w, TAUT_UNLIKELY(w->perturb) ? look_closer : detail::state_of(id));
-  w->shown.store(g, std::memory_order_relaxed);  // MO-1
+  set_owner(w, detail::state_of(g->id.load(std::memory_order_relaxed)));  // MO-1
+  w->shown.store(g, std::memory_order_relaxed);                           // MO-1
   bump(w->tick);
   if (records && TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
   g->home = w;

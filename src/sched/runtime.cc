@@ -86,7 +86,6 @@ worker* make_worker(runtime_state& r, int index) noexcept {
     w->runtime = &r;
     r.workers[index].store(w);
   }
-  w->perturb = r.wanted.perturb_seed != 0;
   w->rng = rt::random(r.wanted.perturb_seed != 0
                           ? r.wanted.perturb_seed + static_cast<std::uint64_t>(index)
                           : static_cast<std::uint64_t>(real_now()) +

@@ -56,10 +56,13 @@ inline constexpr std::uint64_t look_closer = ~std::uint64_t{0};
 struct alignas(128) worker {
   // --- Touched by its own thread at every switch.
   goroutine* current = nullptr;  // running goroutine; nullptr: the scheduler's context
-  // The state of a lock that it takes, in the thread's block, where lock() finds it by one load: its
-  // id, shifted. Or look_closer. Written by its own thread, and by who asks for should_yield.
+  // The state of a lock that it takes, in the thread's block, where lock() finds it by one load:
+  // its id, shifted. Or look_closer. Written by its own thread, and by who asks for should_yield.
+  // With a perturbed schedule it is kept here, where nobody finds it: each lock and unlock looks
+  // closer.
   std::atomic<std::atomic<std::uint64_t>*> owner{nullptr};
-  goroutine* left = nullptr;     // the goroutine a commit is due for
+  std::atomic<std::uint64_t> hidden_owner{0};
+  goroutine* left = nullptr;  // the goroutine a commit is due for
   commit_function commit = nullptr;
   void* commit_argument = nullptr;
   int* errno_address = nullptr;
@@ -76,7 +79,6 @@ struct alignas(128) worker {
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
   std::uint32_t unmeasured = 1;   // counts down to the next goroutine that is measured: latencies.h
-  bool perturb = false;           // test mode: each lock and unlock is a choice point
 
   // --- Written by its thread, read by others.
   std::atomic<std::uint32_t> tick{0};  // dispatches

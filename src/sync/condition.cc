@@ -26,7 +26,8 @@ namespace {
 // Returns 0 or the interrupt; holds m again in both cases.
 std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_record& m,
                        goroutine* g, const wait_limits& limits, site where) {
-  if (owner_of(m.state.load()) != owner_id(g)) throw panic("sync: condition wait without holding the mutex");
+  if (owner_of(m.state.load()) != owner_id(g))
+    throw panic("sync: condition wait without holding the mutex");
   const wait_info info{wait_reason::cond_wait, c, where};
   std::uint8_t why = 0;
   {

@@ -60,10 +60,10 @@ struct lock_caller {
 };
 
 // The caller of the function that this is written in.
-#define TAUT_LOCK_CALLER(where)                                                            \
-  ::taut::rt::lock_caller {                                                                \
-    where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),                  \
-        static_cast<const std::uintptr_t*>(__builtin_dwarf_cfa())                          \
+#define TAUT_LOCK_CALLER(where)                                           \
+  ::taut::rt::lock_caller {                                               \
+    where, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)), \
+        static_cast<const std::uintptr_t*>(__builtin_dwarf_cfa())         \
   }
 
 // A header of the system called: notes who called that.
@@ -104,7 +104,7 @@ inline bool try_lock_exclusive(lock_record& m, const lock_caller& by) noexcept {
 
 // The caller is the owner.
 TAUT_ALWAYS_INLINE void unlock_exclusive(lock_record& m) noexcept {
-  std::uint64_t alone = m.state.load(std::memory_order_relaxed) & ~exclusive::bits;  // MO-3
+  std::uint64_t alone = m.state.load(std::memory_order_relaxed) & ~exclusive::bits;        // MO-3
   if (TAUT_UNLIKELY(!m.state.compare_exchange_strong(alone, 0, std::memory_order_release,  // MO-2
                                                      std::memory_order_relaxed))) {        // MO-4
     unlock_exclusive_slow(m);

@@ -18,7 +18,7 @@ TAUT_BEGIN_NAMESPACE
 using namespace rt;
 
 namespace {
-constexpr std::uint64_t running = detail::once_running;  // with its owner, where it is recorded
+constexpr std::uint64_t running = detail::once_running;   // with its owner, where it is recorded
 constexpr std::uint64_t waited_for = exclusive::waiting;  // with running: somebody is queued
 }  // namespace
 

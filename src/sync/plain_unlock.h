@@ -21,8 +21,9 @@
 // locks next may destroy it before 2.
 //
 // Invariants
-//   A slot becomes plain only with its bucket locked and no waiter in it.   It leaves the plain way
-//   only with its bucket locked, and the barrier is through before the bucket is unlocked.
+//   A slot is plain at first, where the kernel has that barrier, and becomes plain again only with
+//   its bucket locked and no waiter in it.   It leaves the plain way only with its bucket locked,
+//   and the barrier is through before the bucket is unlocked.
 //
 // Memory order
 //   MO-1  relaxed: slots; the barrier orders 1, 2 and a, c.
@@ -43,15 +44,15 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// Unlocks seen since somebody waited at an address of this slot; that many: it is plain.
-inline constexpr std::uint16_t plain = 1 << 15;
+// How many more unlocks with nobody waiting until an address of this slot is plain again.
+inline constexpr std::uint16_t plain = 0, patience = 1 << 15, never = 0xffff;
 extern std::atomic<std::uint16_t> unlock_slots[sema_buckets];
 
 inline std::atomic<std::uint16_t>& unlock_slot(const void* address) noexcept {
   return unlock_slots[bucket_index(address)];
 }
 
-// The slot has seen enough of them: makes it plain, if nobody waits there.
+// Makes the slot plain, if nobody waits there.
 void try_plain(const void* address) noexcept;
 // Step 4 failed. Touches m only when somebody is queued for it.
 void repair_unlock(lock_record& m) noexcept;

@@ -2,8 +2,8 @@
 // leak: proved R21 sync.Mutex.Lock
 // leak: proved R21 sync.Mutex.Lock
 // leak: proved R21 sync.Mutex.Lock
-// Guards of the standard library that are calls of their own, as without optimization (-O0): the place
-// of who locked is that of the guard.
+// Guards of the standard library that are calls of their own, as without optimization (-O0): the
+// place of who locked is that of the guard.
 #include "leak_program.h"
 
 namespace {

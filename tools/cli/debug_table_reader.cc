@@ -348,9 +348,9 @@ std::string debug_table::object_text(const table_goroutine& g) const {
     constexpr int owner_shift = 4, thread_bit = 58;  // lock_record.h
     const std::uint64_t owner = value("lock.state") >> owner_shift;
     text = "lock " + hexadecimal(g.object) + ", held by ";
-    text += owner == 0         ? "nobody"
+    text += owner == 0                 ? "nobody"
             : owner >> thread_bit != 0 ? "a thread that is no goroutine"
-                               : "goroutine " + std::to_string(owner);
+                                       : "goroutine " + std::to_string(owner);
     constexpr std::uint64_t system = 0xfffffffe;  // site.h: from there on the file is none
     const std::uint64_t line = value("lock.line");
     const std::string taken = line < system ? place(value("lock.file"), line) : std::string();

@@ -30,8 +30,8 @@ struct site {
   static constexpr site here() noexcept { return {}; }
 #else
   // Inlined always: what it says depends on how the caller is compiled.
-  [[gnu::always_inline]] static constexpr site here(const char* file = __builtin_FILE(),
-                                                    std::uint32_t line = __builtin_LINE()) noexcept {
+  [[gnu::always_inline]] static constexpr site here(
+      const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) noexcept {
     if (!is_system_file(file)) return {file, line};
 #if defined(__NO_INLINE__)
     return {nullptr, system_never_inlined};

@@ -29,9 +29,9 @@ TEST(call_target, is_none_of_a_call_by_a_pointer) {
 }
 
 TEST(call_target, of_any_word_is_an_answer) {
-  for (const std::uintptr_t word : {std::uintptr_t{0}, std::uintptr_t{1}, std::uintptr_t{5},
-                                    std::uintptr_t{4096}, ~std::uintptr_t{0},
-                                    std::uintptr_t{1} << 63, address_of(callee) + 1}) {
+  for (const std::uintptr_t word :
+       {std::uintptr_t{0}, std::uintptr_t{1}, std::uintptr_t{5}, std::uintptr_t{4096},
+        ~std::uintptr_t{0}, std::uintptr_t{1} << 63, address_of(callee) + 1}) {
     rt::call_target(word);
   }
   EXPECT_EQ(rt::call_target(0), 0u);

@@ -170,8 +170,9 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
       EXPECT_EQ(t.get(list + t.field("case").size, "case.sends"), 1u);
     }
     if (g.reason == wait_reason::mutex_lock) {
-      EXPECT_EQ(t.get(t.get(at, "goroutine.wait_object"), "lock.state") >> taut::detail::owner_shift,
-                taut::rt::current_owner());
+      EXPECT_EQ(
+          t.get(t.get(at, "goroutine.wait_object"), "lock.state") >> taut::detail::owner_shift,
+          taut::rt::current_owner());
     }
   }
   EXPECT_GE(compared, 4);

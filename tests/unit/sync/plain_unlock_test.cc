@@ -30,8 +30,8 @@ mutex& plain_one(std::array<mutex, 4>& of) {
 RUNTIME_TEST(plain_unlock, begins_once_nobody_has_waited_for_long) {
   std::array<mutex, 4> some;
   mutex& m = plain_one(some);
-  rt::unlock_slot(&m).store(0);
-  for (int i = 1; i < rt::plain; ++i) {
+  rt::unlock_slot(&m).store(rt::patience);
+  for (int i = 1; i < rt::patience; ++i) {
     rt::lock_exclusive(reinterpret_cast<detail::lock_record&>(m), {});
     rt::unlock_plainly(reinterpret_cast<detail::lock_record&>(m));
     ASSERT_FALSE(is_plain(m)) << i;
@@ -99,8 +99,8 @@ RUNTIME_TEST(plain_unlock, a_late_store_under_a_new_owner_is_repaired) {
   waiter.wait();
 }
 
-// The store comes between the waiter's look and its own: the waiter is queued, the state says nobody
-// is.
+// The store comes between the waiter's look and its own: the waiter is queued, the state says
+// nobody is.
 RUNTIME_TEST(plain_unlock, a_store_beside_a_slot_that_is_not_plain_is_repaired) {
   mutex m;
   auto& record = reinterpret_cast<detail::lock_record&>(m);
