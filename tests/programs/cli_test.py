@@ -249,6 +249,7 @@ class CommandTest(unittest.TestCase):
         self.bad("taut help lists all", "help", "xyzzy")
         self.bad("did you mean '--width'", "dump", self.dump, "--wdth", "4")
         self.bad("one source too many, 'b'", "dump", self.dump, "b")
+        self.bad("leave --match out", "dump", self.dump, "--raw", "--match", "worker")
         self.bad("takes a duration", "goroutines", self.dump, "--min-wait", "soon")
         self.bad("percentage", "diff", self.dump, self.dump, "--wobble", "lots")
         self.bad("--sort", "dump", self.dump, "--sort", "colour")

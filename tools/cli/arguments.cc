@@ -207,6 +207,13 @@ class parser {
     if (a.sources.size() > most)
       throw user_error("there is one source too many, '" + printable(a.sources[most]) +
                        "' (taut help " + a.verb + " tells more)");
+    if (a.raw) {
+      for (const char* option : {"--match", "--state", "--min-wait", "--sort", "--json"}) {
+        if (v.count(option) != 0)
+          throw user_error("--raw shows the source as it is: leave " + std::string(option) +
+                           " out, or --raw.");
+      }
+    }
     if (!texts_.min_wait.empty()) a.only.min_wait = duration("--min-wait", texts_.min_wait);
     if (!texts_.suspicion.empty()) a.suspicion.min_wait = duration("--min-wait", texts_.suspicion);
     if (!texts_.timeout.empty()) {
