@@ -47,7 +47,7 @@ TAUT_ALWAYS_INLINE taut_thread_block* thread_block() noexcept {
 }
 
 // One word of it.
-template <std::size_t offset>
+template <std::size_t offset>  // NOLINT(readability-identifier-naming): reads as a parameter
 TAUT_ALWAYS_INLINE std::uint64_t thread_field() noexcept {
 #if defined(__x86_64__)
   std::uintptr_t at;
