@@ -32,10 +32,6 @@ bool worth_spinning(int spins) noexcept {
              1;  // MO-5
 }
 
-}  // namespace
-
-namespace {
-
 void note_addresses(lock_record& m, std::uintptr_t one, std::uintptr_t two) noexcept {
   m.callers[1].store(one, std::memory_order_relaxed);                           // MO-3
   m.file.store(reinterpret_cast<const char*>(two), std::memory_order_relaxed);  // MO-3

@@ -4,36 +4,12 @@
 // leak: proved R21 sync.Mutex.Lock
 // Guards of the standard library of which one is inlined in part (-Og): the place of who locked is
 // that of the guard.
-#include "leak_program.h"
+#include "forgotten_guards.h"
 
 namespace {
 
-taut::mutex& first = immortal<taut::mutex>();
-taut::mutex& second = immortal<taut::mutex>();
-taut::mutex& third = immortal<taut::mutex>();
-
-void no_tail_call() { asm volatile("" ::: "memory"); }
-
-// Each forgets to unlock.
-void by_unique_lock() {
-  std::unique_lock(first).release();
-  no_tail_call();
-}
-void by_lock_guard() {
-  new std::lock_guard(second);
-  no_tail_call();
-}
-void by_scoped_lock() {
-  new std::scoped_lock(third);
-  no_tail_call();
-}
-
 void scenario() {
-  taut::wait_group lockers;
-  lockers.go(by_unique_lock);
-  lockers.go(by_lock_guard);
-  lockers.go(by_scoped_lock);
-  lockers.wait();
+  lock_and_forget();
   taut::go([] { first.lock(); });
   taut::go([] { second.lock(); });
   taut::go([] { third.lock(); });

@@ -49,21 +49,13 @@ class LeakPageTest(unittest.TestCase):
         with services.Search(PROGRAM) as service:
             seen = 0
             for _, command, shown in pages.steps(pages.text_of("find_a_leak.md")):
-                printed = [""]
-
-                def as_shown():
-                    printed[0] = self.run_once(service, command)
-                    return normal(printed[0]) == normal(shown)
+                def run(line):
+                    return self.run_once(service, line)
                 if command.startswith("curl"):
-                    self.assertTrue(as_shown(), f"$ {command}\n{printed[0]}")
+                    self.assertEqual(normal(run(command)), normal(shown), f"$ {command}")
                     service.until_left({"main.cc": 2})
                 else:
-                    # Who waits for less than a second is not reported yet.
-                    try:
-                        services.until(as_shown, "the page")
-                    except AssertionError:
-                        self.assertEqual(normal(printed[0]), normal(shown), f"$ {command}")
-                        raise
+                    pages.until_shown(self, run, command, shown, normal)
                 seen += 1
         self.assertGreater(seen, 1)
 

@@ -2,7 +2,7 @@
 """What a page of docs/howto shows, and whether that is what its commands print."""
 import re
 
-from services import ROOT
+from services import ROOT, until
 
 
 def text_of(page):
@@ -61,6 +61,21 @@ class Numbers:
 
 def lines_of(text):
     return [line for line in (" ".join(line.split()) for line in text.splitlines()) if line]
+
+
+def until_shown(case, run, command, shown, normal):
+    """Runs a command until it prints what the page shows: a timer of the program's own may just run,
+    and what has waited for less than a second is no leak yet."""
+    printed = [""]
+
+    def as_shown():
+        printed[0] = run(command)
+        return normal(printed[0]) == normal(shown)
+    try:
+        until(as_shown, "the page")
+    except AssertionError:
+        case.assertEqual(normal(printed[0]), normal(shown), f"$ {command}")
+        raise
 
 
 def missing(shown, printed):
