@@ -42,6 +42,7 @@ const named_frame* users_frame(std::uintptr_t address, frame_namer& names) {
 
 // What called lock(): by return addresses, from the inside out.
 const named_frame* locking_frame(const seen_lock& lock, frame_namer& names) {
+  if (lock.callers[0] == 0) return nullptr;
   const std::vector<named_frame>& guard = names.at(lock.callers[0]);
   const std::uintptr_t entry = guard.empty() ? 0 : guard.back().entry;
   for (const std::uintptr_t address : lock.callers) {

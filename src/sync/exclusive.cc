@@ -70,7 +70,9 @@ TAUT_ALWAYS_INLINE __attribute__((no_sanitize("address", "thread"))) void note_c
 TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_guard(
     lock_record& m, std::uintptr_t address, std::uint32_t line,
     const std::uintptr_t* stack) noexcept {
-  if (line == site::system && stack != nullptr) {
+  if (stack == nullptr) {  // handed over, or taken again by condition::wait(): not this stack
+    note_addresses(m, 0, 0);
+  } else if (line == site::system) {
     note_addresses(m, stack[1], stack[3]);
   } else if (line == site::system_never_inlined) {
     note_callers(m, address);

@@ -2,6 +2,9 @@
 // leak: proved R21 sync.Mutex.Lock
 // leak: proved R21 sync.Mutex.Lock
 // leak: proved R21 sync.Mutex.Lock
+// culprit: forgotten_guards.h:19
+// culprit: forgotten_guards.h:23
+// culprit: forgotten_guards.h:27
 // Guards of the standard library that are calls of their own, as without optimization (-O0): the
 // place of who locked is that of the guard.
 #include "forgotten_guards.h"

@@ -18,11 +18,13 @@ namespace {
 
 using expectations = std::multiset<std::string>;
 
-expectations expected_of(const std::filesystem::path& source) {
+// What the lines of the top comment that begin with `key` say.
+expectations expected_of(const std::filesystem::path& source,
+                         const std::string& key = "// leak: ") {
   expectations expected;
   std::ifstream file(source);
   for (std::string line; std::getline(file, line) && line.starts_with("//");) {
-    if (line.starts_with("// leak: ")) expected.insert(line.substr(9));
+    if (line.starts_with(key)) expected.insert(line.substr(key.size()));
   }
   return expected;
 }
@@ -50,14 +52,19 @@ class corpus : public testing::TestWithParam<std::string> {};
 
 TEST_P(corpus, is_reported_exactly) {
   const expectations expected = expected_of(TAUT_TEST_SOURCE_DIR "/leaks/" + GetParam() + ".cc");
+  const expectations wanted_culprits =
+      expected_of(TAUT_TEST_SOURCE_DIR "/leaks/" + GetParam() + ".cc", "// culprit: ");
   for (const char* workers : {"1", "2", "4"}) {
     const std::string text =
         output_of(std::string("TAUT_WORKERS=") + workers + " timeout 60 " +
                   TAUT_TEST_BINARY_DIR "/leaks/" + GetParam() + " 2>/dev/null");
     const auto report = nlohmann::json::parse(text, nullptr, false);
     ASSERT_FALSE(report.is_discarded()) << "on " << workers << " workers it printed: " << text;
-    expectations found;
+    expectations found, culprits;
     for (const auto& leak : report["leaks"]) {
+      const std::filesystem::path file = leak["culprit"]["file"].get<std::string>();
+      culprits.insert(file.filename().string() + ":" +
+                      std::to_string(leak["culprit"]["line"].get<int>()));
       found.insert(leak["grade"].get<std::string>() + " " + leak["cause"].get<std::string>() + " " +
                    leak["waits_for"].get<std::string>());
       EXPECT_FALSE(leak["fix"].get<std::string>().empty());
@@ -74,6 +81,9 @@ TEST_P(corpus, is_reported_exactly) {
         found.insert(perhaps);
     }
     EXPECT_EQ(found, expected) << "on " << workers << " workers: " << text;
+    if (!wanted_culprits.empty()) {
+      EXPECT_EQ(culprits, wanted_culprits) << text;
+    }
   }
 }
 
