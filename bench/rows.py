@@ -61,6 +61,7 @@ ROWS = [
     *benchmark("spawn_one", "SpawnOne", "start one empty goroutine and join it; per goroutine"),
     *benchmark("ping_pong", "PingPong", "two goroutines, two unbuffered channels; per message one way",
                wanted={1: 2.0, 2: 1.0}),
+    *benchmark("ping_pong_pinned", "PingPongPinned", "the same, each bound to a worker of its own (Go: to a thread)", (2,)),
     *benchmark("spsc", "Spsc", "one sender, one receiver, capacity 128; per message", wanted={1: 1.8}),
     *benchmark("mpmc", "Mpmc", "4 senders, 4 receivers, capacity 128; per message"),
     *benchmark("select_2_ready", "Select2Ready", "select over two channels that hold messages; per select", (1,),

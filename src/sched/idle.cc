@@ -114,6 +114,18 @@ goroutine* spin(runtime_state& r, worker* w) noexcept {
   }
 }
 
+// Two goroutines that are bound to their workers answer each other within a microsecond, but only
+// one of the workers may spin, and one that sleeps would cost every answer a wake-up: the other
+// watches its inbox. It takes nothing from anybody.
+goroutine* watch_inbox(runtime_state& r, worker* w) noexcept {
+  const std::int64_t end = real_now() + spin_ns;
+  do {
+    for (int i = 0; i < 8; ++i) pause();
+    if (w->inbox.load(std::memory_order_relaxed) != nullptr) return w->next_local();  // MO-1
+  } while (!r.stopping.load(std::memory_order_relaxed) && real_now() < end);  // MO-1
+  return nullptr;
+}
+
 // Nobody runs, and nobody could. One look at the queues and one at the workers would miss a
 // goroutine that a woken worker takes out of its inbox in between, or that was put there by one
 // that fell asleep since: who is not seen the first time is in sight the second, or was dispatched.
@@ -184,9 +196,10 @@ void clear_vector_registers() noexcept {
 }
 
 // The last one to fall asleep, whoever it is, asks the watching thread whether anything can ever
-// run again.
+// run again. A worker that was woken and is on its way is not asleep; should it find nothing, it
+// asks.
 void suspect_deadlock(runtime_state& r) noexcept {
-  if (!r.nothing_runs()) return;
+  if (r.idle_count.load() < r.able.load() || !r.nothing_runs()) return;
   r.deadlock_suspected.store(true);
   r.monitor_note.wake();
 }
@@ -238,6 +251,7 @@ void sleep(runtime_state& r, worker* w) noexcept {
     // A spare worker is woken for what only it can run; what came just before it was one woke
     // nobody.
     if (w->inbox.load() != nullptr) r.wake(w);
+    if (r.sentry_deadline.load() == no_deadline) suspect_deadlock(r);
     last_one_moves_time(r);
     clear_vector_registers();
     if (!r.stopping.load()) w->park_note.sleep();
@@ -293,11 +307,9 @@ goroutine* find_work(worker* w) noexcept {
         int none = 0;
         spinning = r.spinning.compare_exchange_strong(none, 1);
       }
-      if (spinning) {
-        w->state.store(worker_state::spinning);
-        g = spin(r, w);
-        w->state.store(worker_state::running);
-      }
+      w->state.store(worker_state::spinning);
+      g = spinning ? spin(r, w) : watch_inbox(r, w);
+      w->state.store(worker_state::running);
     }
     if (spinning) {
       r.spinning.fetch_sub(1);

@@ -58,14 +58,16 @@ func BenchmarkSpawnOne(b *testing.B) {
 	}
 }
 
-func BenchmarkPingPong(b *testing.B) {
+func sendAndAnswer(b *testing.B, stay func()) {
 	ping, pong := make(chan int), make(chan int)
 	go func() {
+		stay()
 		for v := range ping {
 			pong <- v
 		}
 		close(pong)
 	}()
+	stay()
 	for i := 0; i < b.N; i += 2 {
 		ping <- i
 		<-pong
@@ -73,6 +75,10 @@ func BenchmarkPingPong(b *testing.B) {
 	close(ping)
 	<-pong
 }
+
+func BenchmarkPingPong(b *testing.B) { sendAndAnswer(b, func() {}) }
+
+func BenchmarkPingPongPinned(b *testing.B) { sendAndAnswer(b, runtime.LockOSThread) }
 
 func BenchmarkSpsc(b *testing.B) {
 	messages := make(chan int, 128)

@@ -14,10 +14,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "sched/runtime_state.h"
 #include "support/fixture.h"
 #include "taut/chan.h"
+#include "taut/io.h"
 #include "taut/mutex.h"
 #include "taut/select.h"
 #include "taut/time.h"
@@ -206,6 +209,32 @@ long wakes_of_the_runtime() {
 
 TEST(lifecycle, an_idle_process_uses_no_cpu) {
   EXPECT_EXIT(be_idle(), testing::ExitedWithCode(0), "0 wakes in 0.5 s");
+}
+
+// The last one to find nothing is one worker too many, since its blocking call had a stand-in: it
+// retires, with the others long asleep.
+[[noreturn]] void deadlock_after_a_blocking_call() {
+  ::alarm(60);
+  start({.workers = 2});
+  run([] {
+    std::atomic<bool> busy{false}, stood_in{false};
+    go([&] {
+      busy = true;
+      while (!stood_in) std::this_thread::yield();
+    });
+    EXPECT_TRUE(until([&] { return busy.load(); }));
+    go([&] { stood_in = true; });
+    blocking([] {
+      while (rt::the_runtime().idle_count < 2) std::this_thread::yield();
+    });
+    chan<int>(0).recv();
+  });
+  ::_exit(0);
+}
+
+TEST(lifecycle, a_worker_that_retires_asks_for_deadlock) {
+  EXPECT_EXIT(deadlock_after_a_blocking_call(), testing::ExitedWithCode(2),
+              "all goroutines are asleep - deadlock!");
 }
 
 }  // namespace
