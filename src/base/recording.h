@@ -5,7 +5,7 @@
 //
 //   goroutine    place and parent at birth; each wait's reason, object, place, time and context, a
 //                select's cases; the cleared stack pointer, park sequence, states but `idle`
-//   channel      place, maker, alive; numbers of sends and receives; who sent, received and
+//   channel      place, maker, alive; number of receives; who sent, received and
 //                closed last, and before; who left it and why; who dropped the last handle;
 //                timer_armed
 //   locks        place and return addresses of lock(), the owner of a once, readers of a

@@ -100,12 +100,11 @@ class limited_wait {
   wait_deadline deadline_;
 };
 
-}  // namespace
-
-outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
+// offer() and accept(), where they are hot.
+TAUT_ALWAYS_INLINE outcome offer_here(chan_core& c, void* element, goroutine* g,
+                                      site where) noexcept TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
   if (waiter* w = c.receivers.take_first()) {
-    bump(c.sends);
     bump(c.receives);
     c.last_send.set(g, where);
     if (w->element != nullptr) move_element(c, w->element, element);
@@ -114,7 +113,6 @@ outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
   }
   const std::uint32_t n = count_of(c);
   if (n < c.capacity) {
-    bump(c.sends);
     c.last_send.set(g, where);
     move_element(c, c.slot(c.put_at), element);
     c.put_at = c.after(c.put_at);
@@ -125,7 +123,8 @@ outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
   return outcome::would_block;
 }
 
-outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
+TAUT_ALWAYS_INLINE outcome accept_here(chan_core& c, void* element, goroutine* g,
+                                       site where) noexcept TAUT_LOCKS_BY_HAND {
   const std::uint32_t n = count_of(c);
   if (n > 0) {
     bump(c.receives);
@@ -137,7 +136,6 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
     // A full buffer: the first waiting sender's value takes the place that became free, at the end
     // of the line.
     if (waiter* w = c.senders.take_first()) {
-      bump(c.sends);
       move_element(c, c.slot(c.put_at), w->element);
       c.put_at = c.after(c.put_at);
       wake(c, w);
@@ -148,7 +146,6 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
     return outcome::done;
   }
   if (waiter* w = c.senders.take_first()) {
-    bump(c.sends);
     bump(c.receives);
     c.last_receive.set(g, where);
     move_element(c, element, w->element);
@@ -158,13 +155,29 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
   return is_closed(c) ? outcome::closed : outcome::would_block;
 }
 
-void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
+}  // namespace
+
+outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
+  return offer_here(c, element, g, where);
+}
+
+outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
+  return accept_here(c, element, g, where);
+}
+
+void record_left(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
   if constexpr (!records) return;
   chan_leaving& l = sends ? c.sender_left : c.receiver_left;
   l.by.set(g, where);
-  l.why.store(why, std::memory_order_relaxed);                                   // MO-2
-  l.after.store((sends ? c.sends : c.receives).load(std::memory_order_relaxed),  // MO-2
-                std::memory_order_relaxed);                                      // MO-2
+  l.why.store(why, std::memory_order_relaxed);                                     // MO-2
+  l.after.store(sends ? sends_of(c) : c.receives.load(std::memory_order_relaxed),  // MO-2
+                std::memory_order_relaxed);                                        // MO-2
+}
+
+void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
+  if constexpr (!records) return;
+  hold h(c.guard);
+  record_left(c, sends, g, where, why);
 }
 
 void block_forever(wait_reason why, site where) {
@@ -192,7 +205,7 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_send_nil, where);
   goroutine* g = current_goroutine();
   c->guard.acquire();
-  const outcome o = offer(*c, element, g, where);
+  const outcome o = offer_here(*c, element, g, where);
   if (TAUT_LIKELY(o == outcome::done)) return;
   if (o == outcome::closed) {
     c->guard.release();
@@ -220,7 +233,7 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_receive_nil, where);
   goroutine* g = current_goroutine();
   c->guard.acquire();
-  const outcome o = accept(*c, element, g, where);
+  const outcome o = accept_here(*c, element, g, where);
   if (TAUT_LIKELY(o == outcome::done)) return true;
   if (o == outcome::closed) {
     c->guard.release();

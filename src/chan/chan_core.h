@@ -115,42 +115,56 @@ struct chan_leaving {
 
 namespace detail {
 
-struct chan_core {
+// Two cache lines are what an operation touches, evidence and all; the third is touched when
+// handles are made and die, or a wait begins.
+struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
-  bool typed = false;                    // closes when its last sending handle dies
-  bool orphan = false;                   // no handle is left, yet somebody waits
-  bool timer_channel = false;            // fed by a timer: its buffer of one tick does not show
-  std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
-  void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
-                                                         // dies
-  void* feeder = nullptr;                                // a timer, or the context that closes it
-  bool of_context = false;  // a context closes it: made without a receiving handle
+  bool typed = false;          // closes when its last sending handle dies
+  bool orphan = false;         // no handle is left, yet somebody waits
+  bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
+  bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
-  std::uint32_t element_size = 0;
-  std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t capacity = 0;
-  std::uint32_t take_at = 0;  // index of the oldest element
+  std::atomic<std::uint32_t> count{0};  // buffered elements
+  std::uint32_t take_at = 0;            // index of the oldest element
   std::uint32_t put_at = 0;
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
-  rt::wait_queue receivers, senders;
+  rt::wait_queue receivers;
+  std::atomic<std::uint64_t> receives{0};  // evidence; as many sends, and what is buffered
 
-  std::atomic<std::uint64_t> handles{0};  // sending low, receiving high
+  // --- Second line.
+  rt::wait_queue senders;
+  rt::chan_fact last_send, last_receive;
+
+  // --- Third line.
+  std::atomic<std::uint64_t> handles{0};                 // sending low, receiving high
+  void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
+                                                         // dies
+  void* feeder = nullptr;                                // a timer, or the context that closes it
   // --- Evidence.
-  std::atomic<std::uint64_t> sends{0}, receives{0};
-  std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
-  rt::chan_fact last_send, last_receive, closer;
-  rt::chan_leaving receiver_left, sender_left;
-  std::atomic<std::uint32_t> previous_send_line{0};  // as previous_sender
-  std::atomic<std::uintptr_t> dropped_at{0};         // return address of the last handle's end
+  std::atomic<std::uintptr_t> dropped_at{0};  // return address of the last handle's end
   std::atomic<std::uint64_t> dropped_by{0};
-  site made;
+  std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
+  std::atomic<std::uint32_t> previous_send_line{0};
+  std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
+  std::atomic<bool> alive{false};        // false: freed, or not made yet
   std::uint64_t maker = 0;
-  std::atomic<bool> alive{false};  // false: freed, or not made yet
+  site made;
+  rt::chan_fact closer;
+  rt::chan_leaving receiver_left, sender_left;
 
-  std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * element_size; }
+  std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * ops->size; }
   std::uint32_t after(std::uint32_t i) const noexcept { return i + 1 == capacity ? 0 : i + 1; }
 };
+
+// Of a channel at rest; else one may be missing, or counted twice.
+inline std::uint64_t sends_of(const chan_core& c) noexcept {
+  return c.receives.load(std::memory_order_relaxed) +  // MO-2
+         c.count.load(std::memory_order_relaxed);      // MO-1
+}
+
+static_assert(offsetof(chan_core, senders) == 64 && offsetof(chan_core, handles) == 128);
 
 inline std::uint32_t senders_of(std::uint64_t handles) noexcept {
   return static_cast<std::uint32_t>(handles);
@@ -178,14 +192,15 @@ outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept T
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {
     c.ops->move(to, from);
-  } else if (TAUT_LIKELY(c.element_size == 8)) {
+  } else if (TAUT_LIKELY(c.ops->size == 8)) {
     std::memcpy(to, from, 8);
-  } else if (c.element_size != 0) {
-    std::memcpy(to, from, c.element_size);
+  } else if (c.ops->size != 0) {
+    std::memcpy(to, from, c.ops->size);
   }
 }
 
-// Notes that g gave up to send to c, or to receive from it.
+// Notes that g gave up to send to c, or to receive from it. With c's lock held, and without.
+void record_left(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 
 // Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be

@@ -52,7 +52,7 @@ void destroy(chan_core* c) noexcept {
     for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i))
       c->ops->destroy(c->slot(i));
   }
-  const std::size_t bytes = std::size_t{c->capacity} * c->element_size;
+  const std::size_t bytes = std::size_t{c->capacity} * c->ops->size;
   if (bytes != 0) slab_give(c->buffer, bytes);
   if constexpr (records) c->alive.store(false, std::memory_order_relaxed);  // MO-2
   slab_give(c, sizeof(chan_core));
@@ -94,7 +94,6 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
     }
   }
   c->ops = &ops;
-  c->element_size = ops.size;
   c->capacity = static_cast<std::uint32_t>(capacity);
   c->typed = typed;
   c->of_context = receivers_of(rights) == 0;

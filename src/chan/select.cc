@@ -220,7 +220,7 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    if constexpr (records) record_leaving(*s.channel, s.sends, g, where, left_because);
+    if constexpr (records) record_left(*s.channel, s.sends, g, where, left_because);
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;

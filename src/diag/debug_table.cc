@@ -111,8 +111,6 @@ constexpr taut_debug_field fields[] = {
     TAUT_CHANNEL(count),
     TAUT_CHANNEL(capacity),
     TAUT_CHANNEL(handles),
-    TAUT_CHANNEL(sends),
-    TAUT_CHANNEL(receives),
     TAUT_CHANNEL(maker),
     TAUT_SITE("channel.made", chan_core, made),
     TAUT_WHOLE("case", detail::select_case),

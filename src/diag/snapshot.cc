@@ -209,7 +209,7 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.typed = from.typed;
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
-  c.sends = from.sends.load(std::memory_order_relaxed);                      // MO-2
+  c.sends = sends_of(from);
   c.receives = from.receives.load(std::memory_order_relaxed);                // MO-2
   c.previous_sender = from.previous_sender.load(std::memory_order_relaxed);  // MO-2
   c.last_send = fact_of(from.last_send);

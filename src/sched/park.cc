@@ -35,20 +35,6 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const wait_info& info) noexcept {
-  if constexpr (!records) return;
-  g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
-  g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
-  g->wait_file.store(info.where.file, std::memory_order_relaxed);  // MO-1
-  g->wait_line.store(info.where.line, std::memory_order_relaxed);  // MO-1
-  g->wait_since.store(coarse_now(), std::memory_order_relaxed);    // MO-1
-  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still
-                    // changes
-  g->set_state(goroutine_state::waiting);
-  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
-                         std::memory_order_release);                            // MO-2
-}
-
 TAUT_ALWAYS_INLINE void record_resumed(goroutine* g) noexcept {
   if constexpr (!records) return;
   g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
@@ -147,15 +133,13 @@ std::uint32_t random_below(std::uint32_t n) noexcept {
 namespace {
 
 // One that is measured is a copy, so that the usual one has nothing more to keep across the switch.
-TAUT_ALWAYS_INLINE void park_here(goroutine* g, const wait_info& info, commit_function commit,
-                                  void* argument) noexcept {
+TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* argument) noexcept {
   claimable_commit both;
   if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own
     both = {commit, argument};
     commit = commit_claimable;
     argument = &both;
   }
-  record_wait(g, info);
   if (TAUT_UNLIKELY(g->is_thread)) {
     if (commit == commit_claimable) {
       // A thread needs no handshake: its note remembers a wake-up that came early.
@@ -172,22 +156,26 @@ TAUT_ALWAYS_INLINE void park_here(goroutine* g, const wait_info& info, commit_fu
 }
 
 // Time and I/O are nobody's fault.
-bool is_profiled(const wait_info& info) noexcept {
-  return info.profiled && info.reason != wait_reason::sleep && info.reason != wait_reason::io_wait;
+bool is_profiled(const goroutine* g) noexcept {
+  const wait_reason why = g->reason.load(std::memory_order_relaxed);  // MO-1: its own
+  return why != wait_reason::sleep && why != wait_reason::io_wait;
 }
 
-TAUT_COLD void park_measured(goroutine* g, const wait_info& info, commit_function commit,
-                             void* argument) noexcept {
+TAUT_COLD void park_measured(goroutine* g, commit_function commit, void* argument) noexcept {
   const std::int64_t since = now();
-  park_here(g, info, commit, argument);
+  park_here(g, commit, argument);
   note_blocked(now() - since);
 }
 
 }  // namespace
 
-void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept {
-  if (blocks_are_profiled() && is_profiled(info)) return park_measured(g, info, commit, argument);
-  park_here(g, info, commit, argument);
+void park_recorded(goroutine* g, commit_function commit, void* argument) noexcept {
+  if (blocks_are_profiled() && is_profiled(g)) return park_measured(g, commit, argument);
+  park_here(g, commit, argument);
+}
+
+void park_unprofiled(goroutine* g, commit_function commit, void* argument) noexcept {
+  park_here(g, commit, argument);
 }
 
 void ready(goroutine* g) noexcept {
@@ -200,7 +188,7 @@ void ready(goroutine* g) noexcept {
   make_runnable(g);
 }
 
-std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept {
+std::uint8_t all_interrupts_for(const goroutine* g, std::uint8_t asked) noexcept {
   std::uint8_t mask = asked;
   if (g->bound != nullptr && g->shields == 0 && std::uncaught_exceptions() == 0)
     mask |= interrupt::bound;

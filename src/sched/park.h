@@ -7,18 +7,23 @@
 //                   or the interrupt that ended it.
 //
 // Memory order
-//   MO-1  relaxed: a wish that may be seen a little later.
+//   MO-1  relaxed: a wish that may be seen a little later; wait facts for diagnosis, validated by
+//         park_sequence.
+//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the
+//         acquire of a snapshot.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/recording.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
 #include "sched/timers.h"
+#include "sched/unwinding.h"
 #include "sched/worker.h"
 #include "taut/detail/site.h"
 #include "taut/export.h"
@@ -30,22 +35,41 @@ struct recorded_wait {
   wait_reason reason;
   const void* object;
   site where;
-  bool profiled = true;  // false: says nothing about the program
 };
 // Where nothing is recorded: what the wait itself needs.
 struct bare_wait {
-  bare_wait(wait_reason, const void* o, site, bool = true) noexcept : object(o) {}
-  static constexpr wait_reason reason = wait_reason::none;
+  bare_wait(wait_reason, const void* o, site) noexcept : object(o) {}
   const void* object;
-  static constexpr site where = {};
-  static constexpr bool profiled = false;
 };
 using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
+
+// Where the caller still has the facts in registers: they need no memory in between.
+TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
+  g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
+  g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
+  g->wait_file.store(info.where.file, std::memory_order_relaxed);  // MO-1
+  g->wait_line.store(info.where.line, std::memory_order_relaxed);  // MO-1
+  g->wait_since.store(coarse_now(), std::memory_order_relaxed);    // MO-1
+  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still
+                    // changes
+  g->set_state(goroutine_state::waiting);
+  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
+                         std::memory_order_release);                            // MO-2
+}
+inline void record_wait(goroutine*, const bare_wait&) noexcept {}
+
+// Parks g, whose wait is recorded. The second says nothing of it to the profile of waits.
+void park_recorded(goroutine* g, commit_function commit, void* argument) noexcept;
+void park_unprofiled(goroutine* g, commit_function commit, void* argument) noexcept;
 
 // Parks the calling goroutine (or foreign thread). `commit(argument, g)` runs once g's registers
 // are saved, on another stack: it usually releases the object's lock. With a claimable wait begun,
 // g may be woken before commit runs.
-void park(goroutine* g, const wait_info& info, commit_function commit, void* argument) noexcept;
+TAUT_ALWAYS_INLINE void park(goroutine* g, const wait_info& info, commit_function commit,
+                             void* argument) noexcept {
+  record_wait(g, info);
+  park_recorded(g, commit, argument);
+}
 
 // Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller. From any
 // thread. Never blocks.
@@ -66,7 +90,11 @@ std::uint32_t random_below(std::uint32_t n) noexcept;
 // --- Claimable waits.
 
 // Which interrupts end a wait of g that is asked to be ended by `asked` too.
-std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept;
+std::uint8_t all_interrupts_for(const goroutine* g, std::uint8_t asked) noexcept;
+TAUT_ALWAYS_INLINE std::uint8_t interrupts_for(const goroutine* g, std::uint8_t asked) noexcept {
+  if (TAUT_LIKELY(g->bound == nullptr && !unwinding_possible())) return asked;
+  return all_interrupts_for(g, asked);
+}
 // Arms the claim word. Before the wait is registered anywhere.
 void begin_claimable(goroutine* g, std::uint8_t mask) noexcept;
 // After registration: true when an interrupt of the mask came before and g claimed itself:

@@ -302,7 +302,8 @@ void run_main(void (*call)(void*), void* argument) TAUT_LOCKS_BY_HAND {
     return;
   }
   s.waiting = g;
-  park(g, {wait_reason::semacquire, &s, site::here(), false}, release_lock, &s.guard);
+  record_wait(g, wait_info{wait_reason::semacquire, &s, site::here()});
+  park_unprofiled(g, release_lock, &s.guard);  // says nothing about the program
 }
 
 }  // namespace detail

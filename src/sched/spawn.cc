@@ -29,6 +29,7 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 
 std::atomic<bound_contexts*> the_bound_contexts{nullptr};
+std::atomic<bool> may_unwind{false};
 void enter_goroutine(worker* w) noexcept;
 
 namespace {
@@ -36,8 +37,6 @@ namespace {
 constexpr int refill = 32;
 constexpr std::uint32_t cache_limit = 128;
 constexpr std::uint64_t id_batch = 64;
-
-std::atomic<bool> may_unwind{false};
 
 goroutine* take_default(runtime_state& r, worker* w) noexcept {
   if (goroutine* g = w->free_list; TAUT_LIKELY(g != nullptr)) {
@@ -116,7 +115,6 @@ void call(goroutine* g) {
 
 }  // namespace
 
-bool unwinding_possible() noexcept { return may_unwind.load(std::memory_order_relaxed); }  // MO-1
 void allow_unwinding(bool on) noexcept { may_unwind.store(on); }
 
 void throw_goexit() { throw goexit_signal(); }

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Leaving a goroutine from the inside: goexit(), and a test's wish that every parked goroutine
 // unwinds.
+//
+// Memory order
+//   MO-1  relaxed: set before the goroutines that it concerns exist.
 #pragma once
+
+#include <atomic>
 
 #include "taut/export.h"
 
@@ -16,7 +21,10 @@ struct goexit_signal {};
 
 // Whether a test may ask parked goroutines to unwind: their waits are claimable then. Off outside
 // tests.
-bool unwinding_possible() noexcept;
+extern std::atomic<bool> may_unwind;
+inline bool unwinding_possible() noexcept {
+  return may_unwind.load(std::memory_order_relaxed);  // MO-1
+}
 void allow_unwinding(bool on) noexcept;
 
 // yield() of the goroutine that w runs.
