@@ -3,6 +3,8 @@
 //   MO-1  relaxed: hints, as in runtime_state.h.
 #include "sched/idle.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/recording.h"
@@ -116,7 +118,7 @@ goroutine* spin(runtime_state& r, worker* w) noexcept {
 
 // Two goroutines that are bound to their workers answer each other within a microsecond, but only
 // one of the workers may spin, and one that sleeps would cost every answer a wake-up: the other
-// watches its inbox. It takes nothing from anybody.
+// watches its inbox, if that is what fed it. It takes nothing from anybody.
 goroutine* watch_inbox(runtime_state& r, worker* w) noexcept {
   const std::int64_t end = real_now() + spin_ns;
   do {
@@ -292,6 +294,7 @@ goroutine* find_work(worker* w) noexcept {
   runtime_state& r = *w->runtime;
   for (;;) {
     if (r.stopping.load()) return nullptr;
+    const bool fed = std::exchange(w->fed, false);
     goroutine* g = look_everywhere(r, w, false);
     bool spinning = w->woken_to_spin;
     w->woken_to_spin = false;
@@ -307,9 +310,11 @@ goroutine* find_work(worker* w) noexcept {
         int none = 0;
         spinning = r.spinning.compare_exchange_strong(none, 1);
       }
-      w->state.store(worker_state::spinning);
-      g = spinning ? spin(r, w) : watch_inbox(r, w);
-      w->state.store(worker_state::running);
+      if (spinning || fed) {
+        w->state.store(worker_state::spinning);
+        g = spinning ? spin(r, w) : watch_inbox(r, w);
+        w->state.store(worker_state::running);
+      }
     }
     if (spinning) {
       r.spinning.fetch_sub(1);

@@ -51,6 +51,7 @@ void worker::push_inbox(goroutine* g) noexcept {
 }
 
 void worker::drain_inbox() noexcept {
+  fed = true;
   goroutine* list = inbox.exchange(nullptr, std::memory_order_acquire);  // MO-3
   goroutine* in_order = nullptr;
   while (list != nullptr) {

@@ -79,6 +79,7 @@ struct alignas(128) worker {
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
   std::uint32_t unmeasured = 1;   // counts down to the next goroutine that is measured: latencies.h
+  bool fed = false;               // something came by the inbox since it ran out of work last
 
   // --- Written by its thread, read by others.
   std::atomic<std::uint32_t> tick{0};  // dispatches
