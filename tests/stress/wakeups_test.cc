@@ -28,7 +28,15 @@ struct running {
   ~running() { stop(); }
 };
 
-// Two goroutines, each pinned to a worker of its own: every wake-up crosses.
+// Long enough for a worker that has nothing to do to stop spinning and fall asleep.
+void keep_the_other_waiting() {
+  const auto end = std::chrono::steady_clock::now() + 15us;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+// Two goroutines, each pinned to a worker of its own: every wake-up crosses, most to a worker that
+// spins, now and then to one that sleeps or is about to.
 TEST(wakeups, a_million_between_two_workers) {
   running two(2);
   run([] {
@@ -50,6 +58,7 @@ TEST(wakeups, a_million_between_two_workers) {
     };
     done.go([&] {
       side([&](int i) {
+        if (i % 256 == 0) keep_the_other_waiting();
         ping.send(i);
         EXPECT_EQ(pong.recv(), i);
       });
