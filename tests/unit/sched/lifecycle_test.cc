@@ -233,6 +233,7 @@ TEST(lifecycle, an_idle_process_uses_no_cpu) {
 }
 
 TEST(lifecycle, a_worker_that_retires_asks_for_deadlock) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fork would lack the race detector's thread
   EXPECT_EXIT(deadlock_after_a_blocking_call(), testing::ExitedWithCode(2),
               "all goroutines are asleep - deadlock!");
 }
