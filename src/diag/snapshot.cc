@@ -97,6 +97,11 @@ std::size_t size_of(wait_reason r) noexcept {
   }
 }
 
+// Of a channel that may be gone, its block something else's by now: then its byte may be any.
+TAUT_READS_OTHERS bool flag_of(const void* flag) noexcept {
+  return *static_cast<const volatile unsigned char*>(flag) != 0;
+}
+
 TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
   return {
       f.goroutine.load(std::memory_order_relaxed),                                        // MO-2
@@ -149,6 +154,17 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
                 ((ends & interrupt::context) != 0 &&
                  can_end(from.wait_context.load(std::memory_order_relaxed)));  // MO-2
   }
+  std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  if (facts && g.waits() &&
+      from.park_sequence.load(std::memory_order_relaxed) != g.park_sequence) {  // MO-1
+    // It moved on meanwhile: what was read may be of two waits, and its object no object.
+    if (g.is_thread) return;
+    g.park_sequence = 0;
+    g.state = goroutine_state::running;
+    g.reason = wait_reason::none;
+    g.object = nullptr;
+    g.cases = 0;
+  }
   char name[sizeof from.name];
   for (std::size_t i = 0; i < sizeof name; ++i)
     name[i] = const_cast<const volatile char&>(from.name[i]);
@@ -199,14 +215,15 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   const auto& from = *static_cast<const chan_core*>(address);
   channel_record c;
   c.address = address;
-  c.alive = from.alive.load(std::memory_order_relaxed);  // MO-2
+  c.alive = flag_of(&from.alive);
   // The handles first: a typed channel is closed before its last sender stops counting.
   const std::uint64_t handles = from.handles.load(std::memory_order_acquire);  // MO-1
   c.senders = detail::senders_of(handles);
   c.receivers = detail::receivers_of(handles);
-  c.closed = from.closed.load(std::memory_order_acquire);  // MO-1
-  c.of_context = from.of_context;
-  c.typed = from.typed;
+  c.closed = flag_of(&from.closed);
+  std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  c.of_context = flag_of(&from.of_context);
+  c.typed = flag_of(&from.typed);
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
   c.sends = sends_of(from);
@@ -220,8 +237,9 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.previous_send_line = from.previous_send_line.load(std::memory_order_relaxed);  // MO-2
   c.endless = c.of_context && c.senders != 0 && !can_end(from.feeder);
   // Armed is taken back after who waited was taken out, which the last pass sees.
-  c.spent = from.timer_channel && from.no_receiver != nullptr && c.length == 0 &&
-            !from.timer_armed.load(std::memory_order_acquire);     // MO-1
+  c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&
+            !flag_of(&from.timer_armed);
+  std::atomic_thread_fence(std::memory_order_acquire);             // MO-1
   c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
   c.dropped_by = from.dropped_by.load(std::memory_order_relaxed);  // MO-2
   c.made = from.made;

@@ -130,7 +130,8 @@ def soak(wanted: argparse.Namespace) -> int:
         quiet, busy = [], []
         try:
             slice_of(twin, dumps, min(2.0, wanted.slice), False)  # everybody is connected
-            end = time.monotonic() + wanted.seconds
+            begun = told = time.monotonic()
+            end = begun + wanted.seconds
             while time.monotonic() < end or len(busy) < 2:
                 # A drift of the machine falls on both alike: quiet busy, busy quiet.
                 for dumping in (False, True) if len(busy) % 2 == 0 else (True, False):
@@ -138,6 +139,10 @@ def soak(wanted: argparse.Namespace) -> int:
                         slice_of(twin, dumps, wanted.slice, dumping))
                 if wrk.poll() is not None:
                     raise Failed("wrk ended early")
+                if (now := time.monotonic()) - told >= 60:
+                    told = now
+                    print(f"{now - begun:6.0f} s of {wanted.seconds}   {dumps.count:,} dumps",
+                          file=sys.stderr, flush=True)
         finally:
             dumps.stop()
             wrk.kill()
@@ -156,7 +161,7 @@ def soak(wanted: argparse.Namespace) -> int:
     print(f"ratio {ratio:.3f} (median of {len(pairs)} pairs, with 95 % from {low:.3f} "
           f"to {high:.3f}); wanted {wanted.ratio}: {verdict}")
     if stopped["status"] != 0:
-        raise Failed(f"{program.name} ended with status {stopped['status']}")
+        raise Failed(f"{program.name} ended with status {stopped['status']}: {twin.last_words()}")
     return 1 if verdict == "short" else 0
 
 

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <string>
 
+#include "chan/chan_core.h"
+#include "sched/registry.h"
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/diag.h"
@@ -20,6 +23,7 @@
 namespace {
 
 using taut::test::until;
+using taut::test::until_waiting;
 
 // The race detector holds signals back until the thread calls something that blocks.
 #if defined(TAUT_TSAN)
@@ -76,6 +80,31 @@ RUNTIME_THREAD_TEST(snapshot, shows_where_a_goroutine_blocks_its_thread) {
 [[gnu::noinline]] void take_one(const taut::chan<int>& from) {
   from.recv();
   asm volatile("" ::: "memory");
+}
+
+// Between a look at who waits and one at the channel, the channel may die and its block become
+// something else's.
+RUNTIME_TEST(snapshot, reads_a_channel_whose_block_is_something_elses) {
+  taut::chan<int> c(0);
+  taut::wait_group done;
+  done.go([=] { c.recv(); });
+  ASSERT_TRUE(until_waiting(taut::rt::wait_reason::chan_receive));
+  alignas(taut::detail::chan_core) unsigned char other[sizeof(taut::detail::chan_core)];
+  std::memset(other, 0x7f, sizeof other);
+  taut::rt::the_registry().for_each([&](taut::rt::goroutine& g) {
+    if (g.reason == taut::rt::wait_reason::chan_receive) g.wait_object = other;
+  });
+  const taut::rt::snapshot s({.stacks = false});
+  c.send(1);
+  done.wait();
+  const taut::rt::channel_record* seen = s.channel(other);
+  ASSERT_NE(seen, nullptr);
+  for (const bool* flag : {&seen->alive, &seen->closed, &seen->of_context, &seen->typed,
+                           &seen->endless, &seen->spent}) {
+    unsigned char byte;
+    std::memcpy(&byte, flag, 1);
+    EXPECT_LE(byte, 1);
+  }
 }
 
 RUNTIME_TEST(snapshot, shows_what_was_woken_and_has_not_run) {
