@@ -147,7 +147,8 @@ def soak(wanted: argparse.Namespace) -> int:
             dumps.stop()
             wrk.kill()
             wrk.wait()
-        stopped = twin.stop()
+        if twin.stop()["status"] != 0:
+            raise Failed(f"{program.name} stopped badly: {twin.last_words()}")
     pairs = [b / q for b, q in zip(busy, quiet) if q > 0]
     if len(pairs) < len(busy):
         raise Failed(f"{program.name} answered nothing in a slice without dumps")
@@ -160,8 +161,6 @@ def soak(wanted: argparse.Namespace) -> int:
           f"{dumps.longest * 1e3:,.0f} ms)")
     print(f"ratio {ratio:.3f} (median of {len(pairs)} pairs, with 95 % from {low:.3f} "
           f"to {high:.3f}); wanted {wanted.ratio}: {verdict}")
-    if stopped["status"] != 0:
-        raise Failed(f"{program.name} ended with status {stopped['status']}: {twin.last_words()}")
     return 1 if verdict == "short" else 0
 
 
