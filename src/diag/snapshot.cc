@@ -3,8 +3,8 @@
 // instrumented. See snapshot.h for why what is kept is consistent.
 //
 // Memory order
-//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with park.cc's
-//         release.
+//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with the
+//         releases in park.h and park.cc.
 //   MO-2  relaxed: facts, validated by park_sequence.
 #include "diag/snapshot.h"
 

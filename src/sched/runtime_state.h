@@ -9,7 +9,8 @@
 //   parallelism until the next push, or the watching thread's next look. Submitting to the inject
 //   queue or an inbox is a seq_cst operation followed by a look at the idle count, and a worker
 //   looks at all queues once more after it entered the idle list: one of the two sees the other. At
-//   most one woken worker spins at a time; it wakes the next when it finds work.
+//   most one woken worker spins at a time; it wakes the next when it finds work. Beside it, one
+//   that its inbox fed watches that inbox, as long, before it sleeps.
 //
 // Locks         idle_lock (rank::sched): idle and spare lists, inject queue.
 //
