@@ -103,8 +103,7 @@ class condition {
   std::atomic<std::uint32_t> waiting_{0};
   // Signals that met nobody, and the place of the last signal or broadcast: evidence for diagnosis.
   std::atomic<std::uint32_t> lost_{0};
-  std::atomic<const char*> signal_file_{nullptr};
-  std::atomic<std::uint32_t> signal_line_{0};
+  std::atomic<detail::site> signal_{};
 };
 
 TAUT_END_NAMESPACE

@@ -15,6 +15,13 @@
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
+namespace detail {
+
+TAUT_API void lock_mutex(lock_record& record, site where);
+// The same for who calls from a header of the system.
+TAUT_API void lock_mutex_in_guard(lock_record& record, site where);
+
+}  // namespace detail
 
 class mutex {
  public:
@@ -26,7 +33,10 @@ class mutex {
 
   // lock() blocks until the mutex is free. A waiter of more than 1 ms is served before newcomers
   // (starvation mode).
-  TAUT_API void lock(detail::site where = detail::site::here());
+  [[gnu::always_inline]] void lock(detail::site where = detail::site::here()) {
+    where.is_system() ? detail::lock_mutex_in_guard(record_, where)
+                      : detail::lock_mutex(record_, where);
+  }
   // try_lock() fails when the mutex is held or a starving waiter is due.
   [[nodiscard]] TAUT_API bool try_lock(detail::site where = detail::site::here()) noexcept;
   // unlock() gives it up. Throws panic: "sync: unlock of unlocked mutex", or "sync: unlock of a

@@ -68,10 +68,7 @@ class wait_group {
   // Counter in the high half; bit 0: somebody waits.
   std::atomic<std::uint64_t> state_{0};
   // Where the last add(n > 0) and the last done() were: evidence for diagnosis.
-  std::atomic<const char*> added_file_{nullptr};
-  std::atomic<const char*> done_file_{nullptr};
-  std::atomic<std::uint32_t> added_line_{0};
-  std::atomic<std::uint32_t> done_line_{0};
+  std::atomic<detail::site> added_{}, done_{};
 };
 
 TAUT_END_NAMESPACE

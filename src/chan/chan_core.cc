@@ -211,12 +211,7 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
     c->guard.release();
     throw panic("send on closed channel");
   }
-  if constexpr (records) {
-    c->previous_sender.store(c->last_send.goroutine.load(std::memory_order_relaxed),
-                             std::memory_order_relaxed);  // MO-2
-    c->previous_send_line.store(c->last_send.line.load(std::memory_order_relaxed),
-                                std::memory_order_relaxed);  // MO-2
-  }
+  c->previous_send.set(c->last_send);
   c->last_send.set(g, where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);

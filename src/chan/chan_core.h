@@ -88,16 +88,18 @@ struct wait_queue {
 // it.
 struct chan_fact {
   std::atomic<std::uint64_t> goroutine{0};
-  std::atomic<const char*> file{nullptr};
-  std::atomic<std::uint32_t> line{0};
-  void set(const rt::goroutine* g, site where) noexcept {
-    if constexpr (records) set(g->id.load(std::memory_order_relaxed), where);  // MO-2
+  std::atomic<site> where{};
+  void set(const chan_fact& of) noexcept {
+    set(of.goroutine.load(std::memory_order_relaxed),  // MO-2
+        of.where.load(std::memory_order_relaxed));     // MO-2
   }
-  void set(std::uint64_t id, site where) noexcept {
+  void set(const rt::goroutine* g, site at) noexcept {
+    if constexpr (records) set(g->id.load(std::memory_order_relaxed), at);  // MO-2
+  }
+  void set(std::uint64_t id, site at) noexcept {
     if constexpr (!records) return;
-    goroutine.store(id, std::memory_order_relaxed);     // MO-2
-    file.store(where.file, std::memory_order_relaxed);  // MO-2
-    line.store(where.line, std::memory_order_relaxed);  // MO-2
+    goroutine.store(id, std::memory_order_relaxed);  // MO-2
+    where.store(at, std::memory_order_relaxed);      // MO-2
   }
 };
 
@@ -135,18 +137,16 @@ struct alignas(64) chan_core {
 
   // --- Second line.
   rt::wait_queue senders;
-  rt::chan_fact last_send, last_receive;
+  rt::chan_fact last_send, last_receive, previous_send;  // `previous`: before the last, or begun
 
   // --- Third line.
-  std::atomic<std::uint64_t> handles{0};                 // sending low, receiving high
+  alignas(64) std::atomic<std::uint64_t> handles{0};     // sending low, receiving high
   void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
   // --- Evidence.
   std::atomic<std::uintptr_t> dropped_at{0};  // return address of the last handle's end
   std::atomic<std::uint64_t> dropped_by{0};
-  std::atomic<std::uint64_t> previous_sender{0};  // who sent, or began to, before the last_send
-  std::atomic<std::uint32_t> previous_send_line{0};
   std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
   std::atomic<bool> alive{false};        // false: freed, or not made yet
   std::uint64_t maker = 0;

@@ -80,9 +80,8 @@ void end_one(canceler_node& n, const ending& why, std::uint64_t by) noexcept
     TAUT_REQUIRES(n.guard) {
   n.cause = why.cause;
   if constexpr (records) {
-    n.ended_file.store(why.where.file, std::memory_order_relaxed);  // MO-2
-    n.ended_line.store(why.where.line, std::memory_order_relaxed);  // MO-2
-    n.ended_by.store(by, std::memory_order_relaxed);                // MO-2
+    n.ended_at.store(why.where, std::memory_order_relaxed);  // MO-2
+    n.ended_by.store(by, std::memory_order_relaxed);         // MO-2
   }
   n.state.store(why.state);
   if (n.timed) retract(n.timer);

@@ -131,8 +131,7 @@ struct canceler_node : context_node {
   } timer;
   bool timed = false;  // the timer was armed
   // --- Evidence.
-  std::atomic<const char*> ended_file{nullptr};  // where it was cancelled
-  std::atomic<std::uint32_t> ended_line{0};
+  std::atomic<site> ended_at{};            // where it was cancelled
   std::atomic<std::uint64_t> ended_by{0};  // goroutine
 };
 

@@ -79,7 +79,7 @@ class json_writer {
     for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
       const goroutine_record& g = s_.goroutines[i];
       if (only_leaks_ ? verdict_of(i) == verdict::alive
-                      : g.is_thread && frame_namer::is_runtime(g.waits_at))
+                      : g.is_thread && names_.is_runtime(g.waits_at))
         continue;
       to.write(between + text_of(goroutine(i)));
       between = ",\n";
@@ -145,8 +145,7 @@ class json_writer {
   parties& of(const void* object) { return parties_[object]; }
 
   json place(site where) {
-    if (where.file == nullptr) return nullptr;
-    return {{"file", names_.file(where.file)}, {"line", where.line}};
+    return place(names_.place_of(where));
   }
 
   static json place(const code_place& p) {
@@ -202,7 +201,7 @@ class json_writer {
       }
     }
     if (g.parent != 0) j["parent"] = g.parent;
-    if (g.created.file != nullptr) j["created"] = place(g.created);
+    if (g.created) j["created"] = place(g.created);
     std::string packed;
     append_labels(packed, s_, g);
     if (!packed.empty()) {

@@ -17,6 +17,7 @@
 #include "diag/causes.h"
 
 #include "chan/chan_core.h"
+#include "diag/sites.h"
 #include "sched/wait_reason.h"
 #include "sync/owner.h"
 
@@ -45,10 +46,10 @@ bool left_by(const evidence& e, left_for why) noexcept {
 }
 // The last two sends were this goroutine's, as far as is recorded.
 bool only_sender(const evidence& e) noexcept {
-  return e.channel->previous_sender == e.g.id && e.channel->last_send.goroutine == e.g.id;
+  return e.channel->previous_send.goroutine == e.g.id && e.channel->last_send.goroutine == e.g.id;
 }
 bool at_one_place(const evidence& e) noexcept {
-  return e.channel->previous_send_line == e.channel->last_send.where.line;
+  return same_place(e.channel->previous_send.where, e.channel->last_send.where);
 }
 
 bool on_channel(const goroutine_record* g) noexcept {
@@ -294,7 +295,7 @@ constexpr cause causes[] = {
      "received"},
     {"R03",
      [](const evidence& e) noexcept {
-       return sender(e) && e.channel->receives != 0 && e.channel->previous_sender != 0 &&
+       return sender(e) && e.channel->receives != 0 && e.channel->previous_send.goroutine != 0 &&
               !only_sender(e);
      },
      "several goroutines send, but only {values} were received, the last by goroutine "
@@ -369,8 +370,7 @@ constexpr cause causes[] = {
     {"R12",
      [](const evidence& e) noexcept {
        return waits(e, wait_reason::wait_group_wait) && e.object != nullptr &&
-              e.g.created.file == seen_wait_group(*e.object).added.file &&
-              e.g.created.line == seen_wait_group(*e.object).added.line;
+              same_place(e.g.created, seen_wait_group(*e.object).added);
      },
      "goroutine {g} belongs to the wait group, started at {added}, and waits for itself to be done",
      "wait in another goroutine, or after done()", "added"},

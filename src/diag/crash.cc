@@ -22,6 +22,7 @@
 #include "diag/frames.h"
 #include "diag/raw_text.h"
 #include "diag/safe_memory.h"
+#include "diag/sites.h"
 #include "diag/snapshot.h"
 #include "sched/diagnosis.h"
 #include "sched/runtime_state.h"
@@ -127,10 +128,11 @@ void write_goroutine(raw_text& to, const module_map& modules, const snapshot& s,
   to << ":\n";
   if (g.frames == 0) to << "\tgoroutine running on other thread; stack unavailable\n";
   write_frames(to, modules, s.frames.data() + g.first_frame, g.frames);
-  if (g.created.file != nullptr && !is_runtime(g.created.file)) {
+  if (const detail::site_data at = read_site(g.created);
+      at.file != nullptr && !is_runtime(at.file)) {
     to << "created by ?";
     if (g.parent != 0) (to << " in goroutine ").number(static_cast<std::int64_t>(g.parent));
-    ((to << "\n\t").foreign(g.created.file) << ":").number(g.created.line) << "\n";
+    ((to << "\n\t").foreign(at.file) << ":").number(at.line) << "\n";
   }
 }
 

@@ -57,9 +57,6 @@ static_assert(std::is_standard_layout_v<goroutine> && std::is_standard_layout_v<
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"  // worker and chan_core hide parts of members
 #define TAUT_WHOLE(name, type) field(name, 0, sizeof(type))
 #define TAUT_FIELD(name, type, member) field(name, offsetof(type, member), sizeof(type::member))
-#define TAUT_SITE(name, type, member)                                                     \
-  field(name ".file", offsetof(type, member) + offsetof(site, file), sizeof(site::file)), \
-      field(name ".line", offsetof(type, member) + offsetof(site, line), sizeof(site::line))
 #define TAUT_G(member) TAUT_FIELD("goroutine." #member, goroutine, member)
 #define TAUT_WORKER(member) TAUT_FIELD("worker." #member, worker, member)
 #define TAUT_CHANNEL(member) TAUT_FIELD("channel." #member, chan_core, member)
@@ -77,14 +74,13 @@ constexpr taut_debug_field fields[] = {
     TAUT_G(bound),
     TAUT_G(park_sequence),
     TAUT_G(wait_object),
-    TAUT_G(wait_file),
-    TAUT_G(wait_line),
+    TAUT_G(wait_site),
     TAUT_G(wait_cases),
     TAUT_G(wait_case_list),
     TAUT_G(wait_since),
     TAUT_G(id),
     TAUT_G(parent),
-    TAUT_SITE("goroutine.created", goroutine, created),
+    TAUT_G(created),
     TAUT_G(stack_low),
     TAUT_G(stack_high),
     TAUT_G(slot),
@@ -112,16 +108,20 @@ constexpr taut_debug_field fields[] = {
     TAUT_CHANNEL(capacity),
     TAUT_CHANNEL(handles),
     TAUT_CHANNEL(maker),
-    TAUT_SITE("channel.made", chan_core, made),
+    TAUT_CHANNEL(made),
     TAUT_WHOLE("case", detail::select_case),
     TAUT_FIELD("case.channel", detail::select_case, channel),
     TAUT_FIELD("case.sends", detail::select_case, sends),
     TAUT_WHOLE("lock", detail::lock_record),
     TAUT_FIELD("lock.state", detail::lock_record, state),
-    TAUT_FIELD("lock.file", detail::lock_record, file),
-    TAUT_FIELD("lock.line", detail::lock_record, line),
+    TAUT_FIELD("lock.where", detail::lock_record, where),
     TAUT_FIELD("lock.caller", detail::lock_record, callers[0]),
-    TAUT_FIELD("lock.outer_caller", detail::lock_record, callers[1]),
+    TAUT_FIELD("lock.second_caller", detail::lock_record, callers[1]),
+    TAUT_FIELD("lock.third_caller", detail::lock_record, callers[2]),
+    TAUT_WHOLE("site", detail::site_data),
+    TAUT_FIELD("site.file", detail::site_data, file),
+    TAUT_FIELD("site.function", detail::site_data, function),
+    TAUT_FIELD("site.line", detail::site_data, line),
     // What a switch has saved at goroutine.sp; the caller's stack pointer is goroutine.sp plus the
     // size. context.h has the order, the tests compare.
     field("context", 0, context_size),

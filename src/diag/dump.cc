@@ -155,7 +155,8 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
           ":\n";
   if (g.is_thread) {
     // Only the place of the wait is known of a thread.
-    append_frame(text, {"thread", names.file(g.waits_at.file), static_cast<int>(g.waits_at.line)});
+    const code_place& at = names.place_of(g.waits_at);
+    append_frame(text, {"thread", at.file, at.line});
     return text;
   }
   const auto frames = names.shown_frames_of(s, g);
@@ -170,11 +171,11 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
     for (std::size_t i = frames.size() - outer_frames; i < frames.size(); ++i)
       append_frame(text, *frames[i]);
   }
-  if (g.created.file != nullptr && !frame_namer::is_runtime(g.created)) {
-    const std::string& file = names.file(g.created.file);
-    text += "created by " + stem_of(file);
+  if (const code_place& at = names.place_of(g.created);
+      !at.file.empty() && !names.is_runtime(g.created)) {
+    text += "created by " + stem_of(at.file);
     if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
-    text += "\n\t" + file + ":" + std::to_string(g.created.line) + "\n";
+    text += "\n\t" + at.file + ":" + std::to_string(at.line) + "\n";
   }
   return text;
 }
@@ -194,7 +195,7 @@ void dump_all(const snapshot& s, text_sink& to, const proofs* verdicts) {
   }
   for (const goroutine_record& g : s.goroutines) {
     // run()'s own thread is no goroutine of the program's.
-    if (!g.mine && !(g.is_thread && frame_namer::is_runtime(g.waits_at))) block(g);
+    if (!g.mine && !(g.is_thread && names.is_runtime(g.waits_at))) block(g);
   }
 }
 

@@ -21,14 +21,6 @@ std::string named_part(std::string function) {
 
 code_place to_place(const named_frame& f) { return {f.file, f.line, named_part(f.function)}; }
 
-code_place to_place(site where, frame_namer& names) {
-  code_place p;
-  if (where.file == nullptr) return p;
-  p.file = names.file(where.file);
-  p.line = static_cast<int>(where.line);
-  return p;
-}
-
 bool is_users(const named_frame& f) { return !f.ours && !f.file.empty() && !f.system; }
 
 // The first frame that the reader wrote; nullptr: none.
@@ -40,7 +32,7 @@ const named_frame* users_frame(std::uintptr_t address, frame_namer& names) {
   return nullptr;
 }
 
-// What called lock(): by return addresses, from the inside out.
+// Who called the guard that called lock(): by return addresses, from the inside out.
 const named_frame* locking_frame(const seen_lock& lock, frame_namer& names) {
   if (lock.callers[0] == 0) return nullptr;
   const std::vector<named_frame>& guard = names.at(lock.callers[0]);
@@ -54,17 +46,19 @@ const named_frame* locking_frame(const seen_lock& lock, frame_namer& names) {
 }
 
 code_place lock_place(const seen_lock& lock, frame_namer& names) {
-  const named_frame* f = locking_frame(lock, names);
-  if (lock.where.file == nullptr) return f == nullptr ? code_place() : to_place(*f);
-  code_place p = to_place(lock.where, names);
-  if (f != nullptr && f->file == p.file) p.function = named_part(f->function);
+  if (!lock.where) {
+    const named_frame* f = locking_frame(lock, names);
+    return f == nullptr ? code_place() : to_place(*f);
+  }
+  code_place p = names.place_of(lock.where);
+  p.function = named_part(names.function_of(lock.where));
   return p;
 }
 
 // Where a goroutine waits: the place recorded, or, when a header of the system called for it
 // (std::scoped_lock), the first frame outside.
 code_place blocked_place(const snapshot& s, const goroutine_record& g, frame_namer& names) {
-  code_place p = to_place(g.waits_at, names);
+  code_place p = names.place_of(g.waits_at);
   const bool recorded = !p.file.empty() && !frame_namer::is_system(p.file);
   for (const named_frame* f : names.shown_frames_of(s, g)) {
     if (!is_users(*f)) continue;
@@ -76,13 +70,14 @@ code_place blocked_place(const snapshot& s, const goroutine_record& g, frame_nam
 }
 
 relock relock_of(const evidence& e, frame_namer& names) {
-  if (e.lock->where.file == nullptr) return relock::nested;  // guards unlock
-  const named_frame* locked = locking_frame(*e.lock, names);
-  if (locked == nullptr) return relock::nested;
+  if (!e.lock->where) return relock::nested;  // guards unlock
+  const std::string& file = names.place_of(e.lock->where).file;
+  const std::string function = named_part(names.function_of(e.lock->where));
+  if (function.empty()) return relock::nested;
   int depth = 0;
   for (const named_frame* f : names.shown_frames_of(e.s, e.g)) {
     if (!is_users(*f)) continue;
-    if (f->function == locked->function && f->file == locked->file && depth != 0)
+    if (depth != 0 && f->file == file && named_part(f->function).ends_with(function))
       return relock::nested;
     ++depth;
   }
@@ -196,17 +191,17 @@ code_place place_of(std::string_view key, const evidence& e, frame_namer& names)
   if (key == "lock_waiter_blocked") return blocked(e.lock_waiter);
   if (key == "locked" && e.lock) return lock_place(*e.lock, names);
   if (key == "held" && e.held) return lock_place(*e.held, names);
-  if (key == "context_made" && e.context != nullptr) return to_place(e.context->made, names);
+  if (key == "context_made" && e.context != nullptr) return names.place_of(e.context->made);
   if (const channel_record* c = e.channel) {
     const bool received = c->last_receive.goroutine != 0, sent = c->last_send.goroutine != 0;
-    if (key == "received" && received) return to_place(c->last_receive.where, names);
-    if (key == "sent" && sent) return to_place(c->last_send.where, names);
-    if (key == "left") return to_place(e.left().by.where, names);
-    return to_place(c->made, names);
+    if (key == "received" && received) return names.place_of(c->last_receive.where);
+    if (key == "sent" && sent) return names.place_of(c->last_send.where);
+    if (key == "left") return names.place_of(e.left().by.where);
+    return names.place_of(c->made);
   }
   if (e.object != nullptr) {
-    if (key == "added") return to_place(seen_wait_group(*e.object).added, names);
-    if (key == "signaled") return to_place(seen_condition(*e.object).signaled, names);
+    if (key == "added") return names.place_of(seen_wait_group(*e.object).added);
+    if (key == "signaled") return names.place_of(seen_condition(*e.object).signaled);
   }
   return {};
 }

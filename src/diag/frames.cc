@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diag/frames.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
 #include "diag/safe_memory.h"
+#include "diag/sites.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -26,6 +28,23 @@ bool is_ours(std::string_view file) noexcept {
   static_assert(here.ends_with(tail));
   return file.starts_with(here.substr(0, here.size() - tail.size())) ||
          file.find("/include/taut/") != file.npos;
+}
+
+// As the compiler writes it for a reader, with a lambda's place for its name.
+//   g++    void f(T) [with T = int]   main()::<lambda(int)>
+//   clang  void f(T) [T = int]        auto main()::(anonymous class)::operator()(int) const
+std::string function_of_site(std::string written) {
+  written.resize(std::min(written.size(), written.find(" [")));
+  for (std::string_view lambda : {"<lambda(", "(anonymous class)::operator()("}) {
+    for (std::size_t at; (at = written.find(lambda)) != written.npos;) {
+      std::size_t end = at + lambda.size();
+      for (int depth = 1; depth != 0 && end < written.size(); ++end)
+        depth += written[end] == '(' ? 1 : written[end] == ')' ? -1 : 0;
+      if (lambda.front() == '<' && end < written.size()) ++end;
+      written.replace(at, end - at, "{lambda}");
+    }
+  }
+  return short_function(written);
 }
 
 }  // namespace
@@ -77,24 +96,32 @@ std::vector<const named_frame*> frame_namer::shown_frames_of(const snapshot& s,
   return shown.empty() ? all : shown;
 }
 
-bool frame_namer::is_runtime(site where) {
-  return where.file != nullptr && is_ours(read_text(where.file));
-}
+bool frame_namer::is_runtime(site where) { return known(where).ours; }
 
 bool frame_namer::is_system(std::string_view file) noexcept {
   return file.starts_with("/usr/include/") || file.starts_with("/usr/lib/") ||
          file.find("/include/c++/") != file.npos;
 }
 
-const std::string& frame_namer::file(const char* file) {
-  auto [found, fresh] = files_.try_emplace(file);
-  if (fresh) found->second = short_path(read_text(file));
+const frame_namer::known_site& frame_namer::known(site where) {
+  auto [found, fresh] = sites_.try_emplace(where.data);
+  if (fresh) {
+    const detail::site_data d = read_site(where);
+    const std::string file = read_text(d.file);
+    if (!file.empty()) {
+      found->second.place = {short_path(file), static_cast<int>(d.line), {}};
+      found->second.function = function_of_site(read_text(d.function));
+      found->second.ours = is_ours(file);
+    }
+  }
   return found->second;
 }
 
+const code_place& frame_namer::place_of(site where) { return known(where).place; }
+
 std::string frame_namer::place(site where) {
-  if (where.file == nullptr) return "?";
-  return file(where.file) + ":" + std::to_string(where.line);
+  const code_place& p = place_of(where);
+  return p.file.empty() ? "?" : p.file + ":" + std::to_string(p.line);
 }
 
 }  // namespace rt

@@ -11,6 +11,7 @@
 
 #include "diag/snapshot.h"
 #include "diag/symbolize.h"
+#include "taut/diag.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -38,14 +39,23 @@ class frame_namer {
   const std::vector<named_frame>& at(std::uintptr_t return_address);
   // "examples/search.cc:41"; "?" for no site.
   std::string place(site where);
-  const std::string& file(const char* file);
+  // The same in parts; without a file for no site, and without a function.
+  const code_place& place_of(site where);
+  // The function that the place is in, in short form; "": not known.
+  const std::string& function_of(site where) { return known(where).function; }
   // Whether the place is in taut's own source: started or waited by the runtime itself.
-  static bool is_runtime(site where);
+  bool is_runtime(site where);
   static bool is_system(std::string_view file) noexcept;
 
  private:
   std::unordered_map<std::uintptr_t, std::vector<named_frame>> frames_;
-  std::unordered_map<const char*, std::string> files_;
+  struct known_site {
+    code_place place;
+    std::string function;
+    bool ours = false;
+  };
+  const known_site& known(site where);
+  std::unordered_map<const void*, known_site> sites_;
 };
 
 }  // namespace rt

@@ -36,14 +36,6 @@ void pause_between_looks() {
   for (int i = 0; i < 4; ++i) yield();
 }
 
-code_place place_of(site where, frame_namer& names) {
-  code_place p;
-  if (where.file == nullptr) return p;
-  p.file = names.file(where.file);
-  p.line = static_cast<int>(where.line);
-  return p;
-}
-
 std::string object_text(const evidence& e, frame_namer& names) {
   if (const channel_record* c = e.channel) {
     std::string text = "channel: cap " + std::to_string(c->capacity);
@@ -62,7 +54,7 @@ std::string object_text(const evidence& e, frame_namer& names) {
   return {};
 }
 
-using group_key = std::tuple<const char*, std::uint32_t, const char*, std::uint32_t, const cause*,
+using group_key = std::tuple<const void*, const void*, const cause*,
                              std::string_view, bool>;
 
 struct group {
@@ -81,7 +73,7 @@ leak describe(const evidence& e, const diagnosis& why, frame_namer& names) {
   l.object = object_text(e, names);
   l.blocked = place_of("blocked", e, names);
   l.culprit = place_of(why.row->culprit, e, names);
-  l.created = place_of(e.g.created, names);
+  l.created = names.place_of(e.g.created);
   return l;
 }
 
@@ -113,7 +105,7 @@ leak_report find_leaks(const leak_options& wanted) {
     ++(v == verdict::proved ? report.proved : report.suspected);
     const evidence e = evidence_of(verdicts, graph, i, names);
     const diagnosis why = diagnose(e, names);
-    group& into = groups[{g.waits_at.file, g.waits_at.line, g.created.file, g.created.line, why.row,
+    group& into = groups[{g.waits_at.data, g.created.data, why.row,
                           why.code, e.proved}];
     if (into.report.count++ == 0) {
       leak first = describe(e, why, names);

@@ -3,6 +3,7 @@
 // layouts: lock_record.h, shared_mutex.h, wait_group.h, condition.h.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -16,27 +17,25 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-inline site seen_site(std::uint64_t file, std::uint64_t line) noexcept {
-  return {reinterpret_cast<const char*>(file), static_cast<std::uint32_t>(line)};
+inline site seen_site(std::uint64_t word) noexcept {
+  return {reinterpret_cast<const void*>(word)};
 }
 
 static_assert(std::is_standard_layout_v<detail::lock_record> && sizeof(detail::lock_record) == 40);
 struct seen_lock {
   explicit seen_lock(const object_record& o) noexcept
       : owner(detail::owner_of(o.words[0])),
-        where(seen_site(o.words[1], o.words[2])),
-        is_once((o.words[0] & detail::once_running) != 0),
-        callers{o.words[3], 0, 0} {
-    certain = where.line != site::system;
-    if (certain && where.line != site::system_never_inlined) return;
-    callers[1] = o.words[4];
-    callers[2] = o.words[1];
+        where(seen_site(o.words[1])),
+        is_once((o.words[0] & detail::once_running) != 0) {
+    if (!where.is_system()) return;
+    certain = where.data != &detail::system_site;
+    std::copy_n(&o.words[2], 3, callers);
     where = {};
   }
   std::uint64_t owner;
   site where;  // none: a guard of the standard library called
   bool is_once;
-  std::uintptr_t callers[3];  // return addresses, innermost first; 0: unknown
+  std::uintptr_t callers[3] = {};  // return addresses, innermost first; 0: unknown
   bool certain = true;        // false: the second and third may be anything
 };
 
@@ -49,21 +48,21 @@ struct seen_shared_mutex {
   std::uint64_t readers[4];  // some of them
 };
 
-static_assert(std::is_standard_layout_v<wait_group> && sizeof(wait_group) == 32);
+static_assert(std::is_standard_layout_v<wait_group> && sizeof(wait_group) == 24);
 struct seen_wait_group {
   explicit seen_wait_group(const object_record& o) noexcept
       : counter(static_cast<std::int32_t>(o.words[0] >> 32)),
-        added(seen_site(o.words[1], o.words[3])),
-        done(seen_site(o.words[2], o.words[3] >> 32)) {}
+        added(seen_site(o.words[1])),
+        done(seen_site(o.words[2])) {}
   std::int32_t counter;
   site added, done;  // the last
 };
 
-static_assert(std::is_standard_layout_v<condition> && sizeof(condition) == 24);
+static_assert(std::is_standard_layout_v<condition> && sizeof(condition) == 16);
 struct seen_condition {
   explicit seen_condition(const object_record& o) noexcept
       : lost(static_cast<std::uint32_t>(o.words[0] >> 32)),
-        signaled(seen_site(o.words[1], o.words[2])) {}
+        signaled(seen_site(o.words[1])) {}
   std::uint32_t lost;
   site signaled;  // the last
 };

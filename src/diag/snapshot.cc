@@ -103,9 +103,8 @@ TAUT_READS_OTHERS bool flag_of(const void* flag) noexcept {
 }
 
 TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
-  return {
-      f.goroutine.load(std::memory_order_relaxed),                                        // MO-2
-      {f.file.load(std::memory_order_relaxed), f.line.load(std::memory_order_relaxed)}};  // MO-2
+  return {f.goroutine.load(std::memory_order_relaxed),  // MO-2
+          f.where.load(std::memory_order_relaxed)};     // MO-2
 }
 
 TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
@@ -134,8 +133,7 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
   g.state = from.state.load(std::memory_order_relaxed);         // MO-2
   g.reason = from.reason.load(std::memory_order_relaxed);       // MO-2
   g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
-  g.waits_at = {from.wait_file.load(std::memory_order_relaxed),
-                from.wait_line.load(std::memory_order_relaxed)};  // MO-2
+  g.waits_at = from.wait_site.load(std::memory_order_relaxed);    // MO-2
   g.since = from.wait_since.load(std::memory_order_relaxed);      // MO-2
   g.pinned = from.pinned;
   g.bound_to = from.bound;
@@ -228,13 +226,12 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.capacity = from.capacity;
   c.sends = sends_of(from);
   c.receives = from.receives.load(std::memory_order_relaxed);                // MO-2
-  c.previous_sender = from.previous_sender.load(std::memory_order_relaxed);  // MO-2
+  c.previous_send = fact_of(from.previous_send);
   c.last_send = fact_of(from.last_send);
   c.last_receive = fact_of(from.last_receive);
   c.receiver_left = leaving_of(from.receiver_left);
   c.sender_left = leaving_of(from.sender_left);
   c.closer = fact_of(from.closer);
-  c.previous_send_line = from.previous_send_line.load(std::memory_order_relaxed);  // MO-2
   c.endless = c.of_context && c.senders != 0 && !can_end(from.feeder);
   // Armed is taken back after who waited was taken out, which the last pass sees.
   c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&

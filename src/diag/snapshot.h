@@ -75,15 +75,15 @@ struct leaving_record {
 struct channel_record {
   const void* address = nullptr;
   bool alive = false;
-  std::uint64_t maker = 0, dropped_by = 0, previous_sender = 0;
+  std::uint64_t maker = 0, dropped_by = 0;
   std::uint64_t sends = 0, receives = 0;
   std::uintptr_t dropped_at = 0;  // return address of the end of the handle that died last
   site made;
   fact_record last_send, last_receive, closer;
+  fact_record previous_send;  // before last_send
   leaving_record receiver_left, sender_left;
   std::uint32_t senders = 0, receivers = 0;  // handles by direction
   std::uint32_t length = 0, capacity = 0;
-  std::uint32_t previous_send_line = 0;  // before last_send
   bool closed = false, of_context = false, typed = false;
   bool endless = false;  // of a context that can no longer end
   bool spent = false;    // of after(): its only tick was taken

@@ -111,8 +111,7 @@ struct goroutine {
   // --- What it waits for. Written by itself before it parks.
   std::atomic<std::uint64_t> park_sequence{0};  // even: running or runnable; odd: waiting
   std::atomic<const void*> wait_object{nullptr};
-  std::atomic<const char*> wait_file{nullptr};
-  std::atomic<std::uint32_t> wait_line{0};
+  std::atomic<site> wait_site{};
   std::uint32_t wait_cases = 0;  // select: number of cases
   std::atomic<std::int64_t> wait_since{0};
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the

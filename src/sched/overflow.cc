@@ -45,7 +45,7 @@ void report_overflow(std::uintptr_t address) noexcept {
       "objects on the heap\n",
       static_cast<unsigned long long>(g.id.load()), g.name[0] != 0 ? " (" : "", g.name,
       g.name[0] != 0 ? ")" : "", size, touched_stack(g.stack_low, g.stack_high),
-      g.created.file != nullptr ? g.created.file : "?", g.created.line, size * 4);
+      g.created ? g.created->file : "?", g.created ? g.created->line : 0, size * 4);
   write_all(2, text);
 }
 

@@ -47,8 +47,7 @@ using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
   g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
   g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
-  g->wait_file.store(info.where.file, std::memory_order_relaxed);  // MO-1
-  g->wait_line.store(info.where.line, std::memory_order_relaxed);  // MO-1
+  g->wait_site.store(info.where, std::memory_order_relaxed);       // MO-1
   g->wait_since.store(coarse_now(), std::memory_order_relaxed);    // MO-1
   g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still
                     // changes

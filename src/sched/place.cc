@@ -128,6 +128,7 @@ std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* f
     heard = answer_note.sleep(answer_within);  // it is answering now
   const std::size_t n = heard ? std::min(answered.load(), limit) : 0;
   std::copy_n(answer, n, frames);
+  if (n != 0) ++frames[0];  // where it is, as the return address of a call there would be
   asking.store(false);
   return n;
 }
@@ -153,11 +154,7 @@ std::size_t frames_of_running(const worker& w, const goroutine& g, std::uint64_t
       break;
     case thread_look::running:
       n = frames_of_thread(w.tid, &g, frames, limit);
-      if (n == 0) {
-        ++silent;
-      } else {
-        ++frames[0];
-      }
+      if (n == 0) ++silent;
       break;
     case thread_look::unknown:
       break;

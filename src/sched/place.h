@@ -15,8 +15,7 @@ struct worker;
 
 // Writes the return addresses of a thread, leaf first; returns how many, 0 when it did not answer
 // within some milliseconds (signals blocked, stuck in the kernel), runs another goroutine than
-// `wanted` (null: any), or another caller asks just now. From any thread that may sleep. The leaf
-// is where it is, not a return address.
+// `wanted` (null: any), or another caller asks just now. From any thread that may sleep.
 std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* frames,
                              std::size_t limit) noexcept;
 

@@ -67,9 +67,8 @@ result<void> condition::wait_until(mutex& m, detail::context_node* context, bool
 
 void condition::note_signal(bool lost, detail::site where) noexcept {
   if constexpr (!records) return;
-  signal_file_.store(where.file, std::memory_order_relaxed);  // MO-1
-  signal_line_.store(where.line, std::memory_order_relaxed);  // MO-1
-  if (lost) lost_.fetch_add(1, std::memory_order_relaxed);    // MO-1
+  signal_.store(where, std::memory_order_relaxed);          // MO-1
+  if (lost) lost_.fetch_add(1, std::memory_order_relaxed);  // MO-1
 }
 
 void condition::signal(detail::site where) noexcept {

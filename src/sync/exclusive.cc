@@ -33,8 +33,8 @@ bool worth_spinning(int spins) noexcept {
 }
 
 void note_addresses(lock_record& m, std::uintptr_t one, std::uintptr_t two) noexcept {
-  m.callers[1].store(one, std::memory_order_relaxed);                           // MO-3
-  m.file.store(reinterpret_cast<const char*>(two), std::memory_order_relaxed);  // MO-3
+  m.callers[1].store(one, std::memory_order_relaxed);  // MO-3
+  m.callers[2].store(two, std::memory_order_relaxed);  // MO-3
 }
 
 // By frame pointers, which code without optimization has; anything else that lies there is no
@@ -68,13 +68,13 @@ TAUT_ALWAYS_INLINE __attribute__((no_sanitize("address", "thread"))) void note_c
 // A guard that was not inlined has a frame of few words, and its return address on top: with a
 // register saved below, or with a frame pointer too. Who asks checks that the word found is one.
 TAUT_NOINLINE __attribute__((no_sanitize("address", "thread"))) void note_guard(
-    lock_record& m, std::uintptr_t address, std::uint32_t line,
-    const std::uintptr_t* stack) noexcept {
+    lock_record& m, site where, std::uintptr_t address, const std::uintptr_t* stack) noexcept {
+  m.callers[0].store(address, std::memory_order_relaxed);  // MO-3
   if (stack == nullptr) {  // handed over, or taken again by condition::wait(): not this stack
     note_addresses(m, 0, 0);
-  } else if (line == site::system) {
+  } else if (where.data == &detail::system_site) {
     note_addresses(m, stack[1], stack[3]);
-  } else if (line == site::system_never_inlined) {
+  } else {
     note_callers(m, address);
   }
 }
@@ -164,7 +164,7 @@ TAUT_NOINLINE void unlock_exclusive_slow(lock_record& m) noexcept {
   s = m.state.load(std::memory_order_relaxed);  // MO-4
   if (g != nullptr && (s & starving) != 0) {
     w->success = true;
-    if constexpr (records) note_place(m, {{g->wait_file.load(), g->wait_line.load()}});
+    if constexpr (records) note_place(m, {g->wait_site.load()});
     next = state_of(owner_id(g));
   }
   while (!m.state.compare_exchange_weak(s, (s & bits & ~gone) | next,  // MO-2

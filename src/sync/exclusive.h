@@ -52,7 +52,8 @@ void lock_exclusive_slow(lock_record& m, std::uint64_t me, site where);
 // The profile mutex, if it is on, charges the caller for those who wait.
 void unlock_exclusive_slow(lock_record& m) noexcept;
 
-// Who called lock(): its place, its return address and its stack, if known.
+// Who called lock(): its place, and when that is a header of the system, the return address and the
+// stack of the call, if known.
 struct lock_caller {
   site where;
   std::uintptr_t address = 0;
@@ -67,15 +68,13 @@ struct lock_caller {
   }
 
 // A header of the system called: notes who called that.
-void note_guard(lock_record& m, std::uintptr_t address, std::uint32_t line,
+void note_guard(lock_record& m, site where, std::uintptr_t address,
                 const std::uintptr_t* stack) noexcept;
 
 TAUT_ALWAYS_INLINE void note_place(lock_record& m, const lock_caller& by) noexcept {
   if constexpr (!records) return;
-  m.file.store(by.where.file, std::memory_order_relaxed);     // MO-3
-  m.line.store(by.where.line, std::memory_order_relaxed);     // MO-3
-  m.callers[0].store(by.address, std::memory_order_relaxed);  // MO-3
-  if (by.where.file == nullptr) note_guard(m, by.address, by.where.line, by.stack);
+  m.where.store(by.where, std::memory_order_relaxed);  // MO-3
+  if (by.where.is_system()) note_guard(m, by.where, by.address, by.stack);
 }
 
 TAUT_ALWAYS_INLINE void lock_exclusive(lock_record& m, const lock_caller& by) {

@@ -32,6 +32,16 @@ TAUT_NOINLINE void lock_unusual(detail::lock_record& record, detail::site where,
   choice_point();
   lock_exclusive(record, {where, address, stack});
 }
+
+// Locks it if it is free, in the usual case.
+TAUT_ALWAYS_INLINE bool take(detail::lock_record& record) noexcept {
+  const std::uint64_t mine = state_of_caller();
+  std::uint64_t unlocked = 0;
+  return TAUT_LIKELY(mine != look_closer &&
+                     record.state.compare_exchange_strong(unlocked, mine,
+                                                          std::memory_order_acquire,    // MO-1
+                                                          std::memory_order_relaxed));  // MO-4
+}
 TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
   choice_point();
   const std::uint64_t owner = owner_of(record.state.load(std::memory_order_relaxed));  // MO-3
@@ -45,17 +55,17 @@ TAUT_NOINLINE void unlock_unusual(detail::lock_record& record) {
 }  // namespace
 }  // namespace rt
 
-void mutex::lock(detail::site where) {
+void detail::lock_mutex(lock_record& record, site where) {
+  if (!take(record)) return lock_unusual(record, where, 0, nullptr);
+  if constexpr (records) record.where.store(where, std::memory_order_relaxed);  // MO-3
+}
+
+void detail::lock_mutex_in_guard(lock_record& record, site where) {
   const lock_caller by = TAUT_LOCK_CALLER(where);
-  const std::uint64_t mine = state_of_caller();
-  std::uint64_t unlocked = 0;
-  if (TAUT_UNLIKELY(mine == look_closer ||
-                    !record_.state.compare_exchange_strong(unlocked, mine,
-                                                           std::memory_order_acquire,      // MO-1
-                                                           std::memory_order_relaxed))) {  // MO-4
-    return lock_unusual(record_, where, by.address, by.stack);
-  }
-  note_place(record_, by);
+  if (!take(record)) return lock_unusual(record, where, by.address, by.stack);
+  if constexpr (!records) return;
+  record.where.store(where, std::memory_order_relaxed);  // MO-3
+  note_guard(record, where, by.address, by.stack);
 }
 
 bool mutex::try_lock(detail::site where) noexcept {

@@ -59,10 +59,8 @@ wait_group::~wait_group() {
 
 void wait_group::add(int n, detail::site where) {
   choice_point();
-  if (records && where.file != nullptr) {
-    (n > 0 ? added_file_ : done_file_).store(where.file, std::memory_order_relaxed);  // MO-1
-    (n > 0 ? added_line_ : done_line_).store(where.line, std::memory_order_relaxed);  // MO-1
-  }
+  if (records && where)
+    (n > 0 ? added_ : done_).store(where, std::memory_order_relaxed);  // MO-1
   std::uint64_t s = state_.load();
   for (;;) {
     std::int32_t after = 0;

@@ -30,6 +30,7 @@ constexpr const char* needed[] = {"goroutine",
                                   "labels",
                                   "context",
                                   "lock",
+                                  "site",
                                   "goroutine.id",
                                   "goroutine.parent",
                                   "goroutine.state",
@@ -45,8 +46,7 @@ constexpr const char* needed[] = {"goroutine",
                                   "goroutine.pinned",
                                   "goroutine.labels",
                                   "goroutine.name",
-                                  "goroutine.created.file",
-                                  "goroutine.created.line",
+                                  "goroutine.created",
                                   "slab.descriptors",
                                   "slab.used",
                                   "slab.count",
@@ -59,11 +59,11 @@ constexpr const char* needed[] = {"goroutine",
                                   "channel.capacity",
                                   "channel.count",
                                   "channel.closed",
-                                  "channel.made.file",
-                                  "channel.made.line",
+                                  "channel.made",
                                   "lock.state",
-                                  "lock.file",
-                                  "lock.line"};
+                                  "lock.where",
+                                  "site.file",
+                                  "site.line"};
 
 std::uint64_t word(const std::byte* at, std::size_t size) {
   std::uint64_t value = 0;
@@ -215,11 +215,19 @@ std::vector<std::uint64_t> debug_table::pointers(std::uint64_t array, std::uint6
   return found;
 }
 
-std::string debug_table::place(std::uint64_t file, std::uint64_t line) const {
-  if (file == 0) return {};
-  auto [found, fresh] = files_.try_emplace(file);
-  if (fresh) found->second = from_.text(file);
-  return found->second.empty() ? std::string() : found->second + ":" + std::to_string(line);
+const table_site& debug_table::site_at(std::uint64_t address) const {
+  auto [found, fresh] = sites_.try_emplace(address);
+  if (bytes raw; fresh && record(address, "site", raw)) {
+    if (const std::uint64_t file = get(raw.data(), "site.file"); file != 0)
+      found->second.file = from_.text(file);
+    found->second.line = static_cast<std::uint32_t>(get(raw.data(), "site.line"));
+  }
+  return found->second;
+}
+
+std::string debug_table::place(std::uint64_t site) const {
+  const table_site& s = site_at(site);
+  return s.file.empty() ? std::string() : s.file + ":" + std::to_string(s.line);
 }
 
 table_goroutine debug_table::goroutine_of(const std::byte* record) const {
@@ -240,12 +248,7 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.sp = value("goroutine.sp");
   g.stack_low = value("goroutine.stack_low");
   g.stack_high = value("goroutine.stack_high");
-  g.created_line = static_cast<std::uint32_t>(value("goroutine.created.line"));
-  if (const std::uint64_t file = value("goroutine.created.file"); file != 0) {
-    auto [found, fresh] = files_.try_emplace(file);
-    if (fresh) found->second = from_.text(file);
-    g.created_file = found->second;
-  }
+  g.created = site_at(value("goroutine.created"));
   const field& name = fields_.at("goroutine.name");
   g.name = text_at(record + name.offset, name.size);
   if (bytes labels; this->record(value("goroutine.labels"), "labels", labels)) {
@@ -340,7 +343,7 @@ std::string debug_table::object_text(const table_goroutine& g) const {
     text = "chan " + hexadecimal(g.object) + " (cap " + std::to_string(value("channel.capacity")) +
            ", len " + std::to_string(value("channel.count")) + ")";
     if (value("channel.closed") != 0) text += ", closed";
-    const std::string made = place(value("channel.made.file"), value("channel.made.line"));
+    const std::string made = place(value("channel.made"));
     if (!made.empty()) text += ", made at " + made;
   } else if (g.reason.starts_with("sync.Mutex") || g.reason.starts_with("sync.RWMutex")) {
     if (!record(g.object, "lock", buffer)) return {};
@@ -351,9 +354,7 @@ std::string debug_table::object_text(const table_goroutine& g) const {
     text += owner == 0                 ? "nobody"
             : owner >> thread_bit != 0 ? "a thread that is no goroutine"
                                        : "goroutine " + std::to_string(owner);
-    constexpr std::uint64_t system = 0xfffffffe;  // site.h: from there on the file is none
-    const std::uint64_t line = value("lock.line");
-    const std::string taken = line < system ? place(value("lock.file"), line) : std::string();
+    const std::string taken = place(value("lock.where"));
     if (owner != 0 && !taken.empty()) text += ", taken at " + taken;
   }
   return text;

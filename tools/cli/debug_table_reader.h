@@ -13,6 +13,11 @@
 
 namespace taut::cli {
 
+struct table_site {
+  std::string file;
+  std::uint32_t line = 0;
+};
+
 struct table_goroutine {
   std::uint64_t id = 0, parent = 0;
   std::string state, reason;  // of goroutine, of its wait
@@ -21,8 +26,7 @@ struct table_goroutine {
   std::int64_t since = 0;  // scheduler's clock
   std::uint64_t object = 0;
   std::uint64_t sequence = 0;
-  std::string created_file;
-  std::uint32_t created_line = 0;
+  table_site created;
   std::uint64_t sp = 0, stack_low = 0, stack_high = 0;
   int thread = 0;  // that runs it, else 0
   std::uint64_t address = 0;
@@ -65,7 +69,8 @@ class debug_table {
   std::vector<std::uint64_t> pointers(std::uint64_t array, std::uint64_t count,
                                       std::uint64_t most) const;
   table_goroutine goroutine_of(const std::byte* record) const;
-  std::string place(std::uint64_t file, std::uint64_t line) const;
+  const table_site& site_at(std::uint64_t address) const;
+  std::string place(std::uint64_t site) const;  // "file:line"; empty: none
 
   const process_memory& from_;
   std::uint32_t machine_ = 0;
@@ -73,7 +78,7 @@ class debug_table {
   std::int64_t stopped_at_ = 0;
   std::map<std::string, field, std::less<>> fields_;
   std::vector<std::string> states_, reasons_, worker_states_;
-  mutable std::map<std::uint64_t, std::string> files_;
+  mutable std::map<std::uint64_t, table_site> sites_;
 };
 
 }  // namespace taut::cli

@@ -95,8 +95,9 @@ class memory_source final : public source {
     }
     stack s = stack_of(from);
     // The program's own start of its first goroutine is no place of interest.
-    if (!from.created_file.empty() && !from.created_file.ends_with("/sched/runtime.cc"))
-      s.created = {stem_of(from.created_file), from.created_file, from.created_line};
+    if (const table_site& at = from.created;
+        !at.file.empty() && !at.file.ends_with("/sched/runtime.cc"))
+      s.created = {stem_of(at.file), at.file, at.line};
     g.stack = d.intern(std::move(s));
     return g;
   }

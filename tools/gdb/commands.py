@@ -5,12 +5,12 @@ def short(file):
     return file.rsplit("/", 1)[-1]
 
 
-SYSTEM, SYSTEM_NEVER_INLINED = 0xfffffffe, 0xffffffff  # site.h
+SYSTEM, SYSTEM_NEVER_INLINED = (0, 1), (0, 2)  # site.h
 OWNER_SHIFT, THREAD_BIT = 4, 58  # lock_record.h
 
 
-def place(site):
-    file, line = site
+def place(table, site):
+    file, line = table.site(site)
     return f"{short(read_text(file))}:{line}" if file else "?"
 
 
@@ -30,13 +30,14 @@ def calls(return_address, inside):
 
 def lock_place(table, data):
     """Where the owner locked. A guard of the standard library leaves return addresses instead."""
-    taken = (table.get(data, "lock.file"), table.get(data, "lock.line"))
+    where = table.get(data, "lock.where")
+    taken = table.site(where)
     inner = table.get(data, "lock.caller")
-    outer = [table.get(data, "lock.outer_caller"), taken[0]]
-    if taken[1] == SYSTEM:
+    outer = [table.get(data, "lock.second_caller"), table.get(data, "lock.third_caller")]
+    if taken == SYSTEM:
         outer = [address for address in outer if calls(address, inner)]
-    elif taken[1] != SYSTEM_NEVER_INLINED:
-        return place(taken) if taken[0] else None
+    elif taken != SYSTEM_NEVER_INLINED:
+        return place(table, where) if taken[0] else None
     for address in [inner] + outer:
         if not address:
             continue
@@ -54,7 +55,7 @@ def lock_place(table, data):
 
 
 def birthplace(g):
-    text = place(g.created)
+    text = place(g.table, g.created)
     if text.startswith("runtime.cc:") and g.parent == 0:
         return "taut::run"
     return text
@@ -77,8 +78,8 @@ def duration(ns, exact):
 
 def where(g):
     """Of one that waits, the place that it noted; else its innermost frame of the program's."""
-    if g.waits() and g.waits_at[0]:
-        return place(g.waits_at)
+    if g.waits() and g.table.site(g.waits_at)[0]:
+        return place(g.table, g.waits_at)
     try:
         with in_frames(g):
             frame = gdb.selected_frame()
@@ -111,9 +112,8 @@ def channel_text(table, address):
     except gdb.MemoryError:
         return f"the channel at {address:#x}, which cannot be read"
     handles = table.get(data, "channel.handles")
-    made = (table.get(data, "channel.made.file"), table.get(data, "channel.made.line"))
     closed = ", closed" if table.get(data, "channel.closed") else ""
-    return (f"the channel at {address:#x}, made at {place(made)}: {table.get(data, 'channel.count')} "
+    return (f"the channel at {address:#x}, made at {place(table, table.get(data, 'channel.made'))}: {table.get(data, 'channel.count')} "
             f"of {table.get(data, 'channel.capacity')} buffered, {handles & 0xffffffff} sending and "
             f"{handles >> 32} receiving handles{closed}")
 

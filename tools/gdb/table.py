@@ -37,7 +37,7 @@ MOST_PER_SLAB = 1 << 24
 MOST_CASES = 1 << 16
 MOST_SEARCHED = 64 << 20  # bytes of one mapping, when there is no symbol
 CHUNK = 1024  # descriptors read at once
-STRUCTURES = ("goroutine", "slab", "worker", "channel", "case", "lock", "labels", "context")
+STRUCTURES = ("goroutine", "slab", "worker", "channel", "case", "lock", "site", "labels", "context")
 NEEDED = {"goroutine.id", "goroutine.sp", "goroutine.state", "goroutine.reason", "labels.text",
           "slab.descriptors", "slab.used", "slab.count", "worker.shown", "worker.tid", "context.pc"}
 
@@ -78,6 +78,7 @@ class Table:
 
     def __init__(self, address):
         self.address = address
+        self.sites = {}
         try:
             head = read(address, 128)
         except gdb.MemoryError:
@@ -145,6 +146,16 @@ class Table:
     def record(self, address, kind):
         return read(address, self.size(kind))
 
+    def site(self, address):
+        """Address of the file's name, and line; 0 when there is none."""
+        if address not in self.sites:
+            try:
+                data = self.record(address, "site") if address else b""
+            except gdb.MemoryError:
+                data = b""
+            self.sites[address] = (self.get(data, "site.file"), self.get(data, "site.line"))
+        return self.sites[address]
+
 
 def addresses_of_symbol():
     try:
@@ -208,8 +219,7 @@ class Goroutine:
         self.state = self._text(table.states, get("state"))
         self.reason = self._text(table.reasons, get("reason"))
         self.object, self.since = get("wait_object"), signed(get("wait_since"))
-        self.waits_at = (get("wait_file"), get("wait_line"))
-        self.created = (get("created.file"), get("created.line"))
+        self.waits_at, self.created = get("wait_site"), get("created")
         self.sp, self.low, self.high = get("sp"), get("stack_low"), get("stack_high")
         self.cases, self.case_list = get("wait_cases"), get("wait_case_list")
         self.pinned, self.labels_at = bool(get("pinned")), get("labels")

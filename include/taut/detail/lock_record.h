@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "taut/detail/site.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -15,13 +16,12 @@ struct lock_record {
   // The owner's number << owner_shift, and bits: the source of each lock. 0: free. A number is a
   // goroutine's id; of a thread that is none: thread_owner and a number.
   std::atomic<std::uint64_t> state{0};
-  std::atomic<const char*> file{nullptr};  // the site of the owner's lock()
-  std::atomic<std::uint32_t> line{0};
-  // Return addresses: of the owner's lock(), and of who called the guard that called it; the second
-  // and `file` hold some when line is
-  //   site::system                 words of the stack: one is that address, if the guard was called
-  //   site::system_never_inlined   the next two addresses: std::unique_lock is two calls
-  std::atomic<std::uintptr_t> callers[2] = {};
+  std::atomic<site> where{};  // of the owner's lock()
+  // When `where` is
+  //   system_site                 the return address of lock(), then words of the stack: one is the
+  //                               address of who called the guard, if the guard was called
+  //   system_never_inlined_site   the same, then the next two: std::unique_lock is two calls
+  std::atomic<std::uintptr_t> callers[3] = {};
 };
 
 inline constexpr int owner_shift = 4;

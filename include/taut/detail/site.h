@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A place in the user's source: the file and line of a caller, captured by a default argument.
+// A place in the user's source: that of a caller, captured by a default argument.
+//
+// One word, so that passing it is one instruction and recording it one store: the address of what
+// the compiler keeps of the place in its read-only data (decision 0016).
 #pragma once
 
 #include <cstdint>
+#if __has_builtin(__builtin_source_location)
+#include <source_location>  // the builtin asks for its declarations
+#endif
 
 #include "taut/export.h"
 
@@ -15,31 +21,55 @@ constexpr bool is_system_file(const char* f) noexcept {
          (f[5] == 'i' || f[5] == 'l');
 }
 
-// Passed by value in two registers. `file` is a string literal, so it lives as long as its module.
+// As g++ and clang lay out what std::source_location refers to. Lives as long as its module.
+struct site_data {
+  const char* file;
+  const char* function;
+  std::uint32_t line;
+  std::uint32_t column;
+};
+
+// A header of the system called, compiled so that its functions may be inlined, or never are. They
+// have no file, and lines 1 and 2.
+TAUT_API extern const site_data system_site, system_never_inlined_site;
+
+// For compilers without the builtin: the one site_data of the place, made at its first use. Takes
+// no lock. Out of memory: none.
+TAUT_API const site_data* intern_site(const char* file, std::uint32_t line) noexcept;
+
 struct site {
-  const char* file = nullptr;
-  std::uint32_t line = 0;
+  const void* data = nullptr;  // a site_data; none: nothing is known
 
-  // No file, and one of these for a line: a header of the system called, compiled so that its
-  // functions may be inlined, or never are. No file and no line: nothing is known.
-  static constexpr std::uint32_t system = ~std::uint32_t{1};
-  static constexpr std::uint32_t system_never_inlined = ~std::uint32_t{0};
+  const site_data* operator->() const noexcept { return static_cast<const site_data*>(data); }
+  explicit operator bool() const noexcept { return data != nullptr; }
 
-  // here(), used as a default argument, is the place of the call that omitted the argument.
+  // here(), used as a default argument, is the place of the call that omitted the argument. Inlined
+  // always: what it says depends on how the caller is compiled.
 #if defined(TAUT_UNRECORDED)  // the build that measures what recording costs
   static constexpr site here() noexcept { return {}; }
-#else
-  // Inlined always: what it says depends on how the caller is compiled.
+#elif __has_builtin(__builtin_source_location)
   [[gnu::always_inline]] static constexpr site here(
-      const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) noexcept {
-    if (!is_system_file(file)) return {file, line};
-#if defined(__NO_INLINE__)
-    return {nullptr, system_never_inlined};
+      const char* file = __builtin_FILE(), const void* data = __builtin_source_location()) noexcept {
+    return is_system_file(file) ? system() : site{data};
+  }
 #else
-    return {nullptr, system};
-#endif
+  [[gnu::always_inline]] static site here(const char* file = __builtin_FILE(),
+                                          std::uint32_t line = __builtin_LINE()) noexcept {
+    return is_system_file(file) ? system() : site{intern_site(file, line)};
   }
 #endif
+
+  [[gnu::always_inline]] static constexpr site system() noexcept {
+#if defined(__NO_INLINE__)
+    return {&system_never_inlined_site};
+#else
+    return {&system_site};
+#endif
+  }
+  // Known when the caller is compiled, where its place is.
+  [[gnu::always_inline]] constexpr bool is_system() const noexcept {
+    return data == &system_site || data == &system_never_inlined_site;
+  }
 };
 
 }  // namespace detail

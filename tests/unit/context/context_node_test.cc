@@ -191,12 +191,12 @@ RUNTIME_TEST(context_node, facts_for_diagnosis) {
   auto* n = static_cast<rt::canceler_node*>(made.ctx.node());
   EXPECT_EQ(n->maker, this_goroutine::id());
   EXPECT_EQ(n->handle.load(), rt::cancel_handle::alive);
-  EXPECT_NE(n->made.line, 0u);
+  EXPECT_NE(n->made->line, 0u);
   go(made.ctx, [] { chan<int>(0).recv(); });
   until_waiting(wait_reason::chan_receive);
   made.cancel();
   EXPECT_EQ(n->ended_by.load(), this_goroutine::id());
-  EXPECT_NE(n->ended_line.load(), 0u);
+  EXPECT_NE(n->ended_at.load()->line, 0u);
 }
 
 }  // namespace

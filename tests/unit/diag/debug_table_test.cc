@@ -121,9 +121,9 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
     ASSERT_NE(at, 0u) << g.id;
     ++compared;
     EXPECT_EQ(t.get(at, "goroutine.parent"), g.parent);
-    EXPECT_EQ(t.get(at, "goroutine.created.line"), g.created.line);
-    EXPECT_EQ(t.get(at, "goroutine.created.file"),
-              reinterpret_cast<std::uintptr_t>(g.created.file));
+    EXPECT_EQ(t.get(at, "goroutine.created"), reinterpret_cast<std::uintptr_t>(g.created.data));
+    EXPECT_EQ(t.get(reinterpret_cast<std::uintptr_t>(g.created.data), "site.line"),
+              g.created->line);
     EXPECT_EQ(t.get(at, "goroutine.stack_low"), g.stack_low);
     EXPECT_EQ(t.get(at, "goroutine.stack_high"), g.stack_high);
     EXPECT_EQ(reinterpret_cast<const char*>(at + t.field("goroutine.name").offset), s.name_of(g));
@@ -138,7 +138,7 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
     EXPECT_EQ(t.text(t.head().states, t.get(at, "goroutine.state")), "waiting");
     EXPECT_EQ(t.text(t.head().reasons, t.get(at, "goroutine.reason")), to_text(g.reason));
     EXPECT_EQ(t.get(at, "goroutine.wait_object"), reinterpret_cast<std::uintptr_t>(g.object));
-    EXPECT_EQ(t.get(at, "goroutine.wait_line"), g.waits_at.line);
+    EXPECT_EQ(t.get(at, "goroutine.wait_site"), reinterpret_cast<std::uintptr_t>(g.waits_at.data));
     EXPECT_EQ(static_cast<std::int64_t>(t.get(at, "goroutine.wait_since")), g.since);
     const std::uintptr_t sp = t.get(at, "goroutine.sp");
     EXPECT_EQ(sp, g.sp);
@@ -158,7 +158,7 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
       EXPECT_EQ(t.get(channel, "channel.count"), 0u);
       EXPECT_EQ(t.get(channel, "channel.closed"), 0u);
       EXPECT_EQ(t.get(channel, "channel.alive"), std::uint64_t{c->alive});
-      EXPECT_EQ(t.get(channel, "channel.made.line"), c->made.line);
+      EXPECT_EQ(t.get(channel, "channel.made"), reinterpret_cast<std::uintptr_t>(c->made.data));
       EXPECT_EQ(t.get(channel, "channel.handles") >> 32, c->receivers);
     }
     if (g.reason == wait_reason::select) {

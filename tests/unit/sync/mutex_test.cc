@@ -24,8 +24,9 @@ RUNTIME_TEST(mutex, knows_its_owner_and_place) {
   m.lock();
   const unsigned line = __LINE__ - 1;
   EXPECT_EQ(owner_of(m), this_goroutine::id());
-  EXPECT_STREQ(record_of(m).file.load(), __FILE__);
-  EXPECT_EQ(record_of(m).line.load(), line);
+  const detail::site where = record_of(m).where.load();
+  EXPECT_STREQ(where->file, __FILE__);
+  EXPECT_EQ(where->line, line);
   m.unlock();
   EXPECT_EQ(owner_of(m), 0u);
 }
