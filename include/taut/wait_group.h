@@ -35,7 +35,10 @@ class wait_group {
 
   // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync:
   // negative WaitGroup counter").
-  TAUT_API void add(int n, detail::site where = detail::site::here());
+  void add(int n, detail::site where = detail::site::here()) {
+    note(n > 0 ? added_ : done_, where);
+    change(n);
+  }
   // done() is add(-1).
   void done(detail::site where = detail::site::here()) { add(-1, where); }
   // wait() blocks until the counter is zero.
@@ -53,7 +56,7 @@ class wait_group {
       member(wait_group* w) noexcept : of(w) {}
       member(member&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
       ~member() {
-        if (of != nullptr) of->done({});
+        if (of != nullptr) of->change(-1);
       }
     };
     add(1, where);
@@ -63,7 +66,15 @@ class wait_group {
   }
 
  private:
+  TAUT_API void change(int n);
   TAUT_API result<void> wait_until(detail::context_node* context, detail::site where);
+#if defined(TAUT_UNRECORDED)  // the build that measures what recording costs
+  static void note(std::atomic<detail::site>&, detail::site) noexcept {}
+#else
+  static void note(std::atomic<detail::site>& at, detail::site where) noexcept {
+    at.store(where, std::memory_order_relaxed);
+  }
+#endif
 
   // Counter in the high half; bit 0: somebody waits.
   std::atomic<std::uint64_t> state_{0};

@@ -4,11 +4,10 @@
 // left out, and dumps, proofs, deadlock reports and profiles are empty or wrong.
 //
 //   goroutine    place and parent at birth; each wait's reason, object, place, time and context, a
-//                select's cases; the cleared stack pointer, park sequence, states but `idle`
-//   channel      place, maker, alive; number of receives; who sent, received and
-//                closed last, and before; who left it and why; who dropped the last handle;
-//                timer_armed
-//   locks        place and return addresses of lock(), the owner of a once, readers of a
+//                select's cases; the cleared stack pointer, dispatches, states but `idle`
+//   channel      place, maker, alive; who sent, received and closed last, and before; who left it
+//                and why; who dropped the last handle; timer_armed
+//   locks        place of lock(), return addresses of guards, the owner of a once, readers of a
 //                shared_mutex, places of wait_group and condition, lost signals
 //   context      place and maker; who ended it, where
 //   worker       counters of steals, moves, refusals and sleeps; who started its thread; vector

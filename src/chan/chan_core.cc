@@ -8,6 +8,7 @@
 #include "chan/chan_core.h"
 
 #include "base/clock.h"
+#include "base/count_up.h"
 #include "base/recording.h"
 #include "sched/context_waits.h"
 #include "sched/park.h"
@@ -18,10 +19,6 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-inline void bump(std::atomic<std::uint64_t>& n) noexcept {
-  if constexpr (records)
-    n.store(n.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-2
-}
 inline std::uint32_t count_of(const chan_core& c) noexcept {
   return c.count.load(std::memory_order_relaxed);  // MO-1
 }
@@ -46,10 +43,10 @@ void unlink_own(chan_core& c, waiter& w) noexcept {
   if (w.queue != nullptr) static_cast<wait_queue*>(w.queue)->unlink(w);
 }
 
-// Parks the caller, whose channel is locked, in `queue`. Returns 0 when a partner (or close) ended
-// the wait, else the interrupt.
-std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element, wait_reason why,
-                     site where, std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
+// Parks the caller, whose channel is locked, in `queue`; it has recorded the wait. Returns 0 when a
+// partner (or close) ended it, else the interrupt.
+std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element,
+                     std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
   waiter& w = g->single;
   w.g = g;
   w.element = element;
@@ -62,7 +59,7 @@ std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* elemen
     return end_claimable(g);
   }
   c.guard.announce_release();
-  park(g, {why, &c, where}, release_lock, &c.guard);
+  park_recorded(g, release_lock, &c.guard);
   if (TAUT_LIKELY(mask == 0)) return 0;
   if (g->ended_by != 0) unlink_own(c, w);
   return end_claimable(g);
@@ -105,7 +102,7 @@ TAUT_ALWAYS_INLINE outcome offer_here(chan_core& c, void* element, goroutine* g,
                                       site where) noexcept TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
   if (waiter* w = c.receivers.take_first()) {
-    bump(c.receives);
+    count_up(c.receives);
     c.last_send.set(g, where);
     if (w->element != nullptr) move_element(c, w->element, element);
     wake(c, w);
@@ -114,8 +111,7 @@ TAUT_ALWAYS_INLINE outcome offer_here(chan_core& c, void* element, goroutine* g,
   const std::uint32_t n = count_of(c);
   if (n < c.capacity) {
     c.last_send.set(g, where);
-    move_element(c, c.slot(c.put_at), element);
-    c.put_at = c.after(c.put_at);
+    move_element(c, c.slot(n), element);
     set_count(c, n + 1);
     c.guard.release();
     return outcome::done;
@@ -123,21 +119,19 @@ TAUT_ALWAYS_INLINE outcome offer_here(chan_core& c, void* element, goroutine* g,
   return outcome::would_block;
 }
 
+// g: null when the caller has noted the receive.
 TAUT_ALWAYS_INLINE outcome accept_here(chan_core& c, void* element, goroutine* g,
                                        site where) noexcept TAUT_LOCKS_BY_HAND {
   const std::uint32_t n = count_of(c);
   if (n > 0) {
-    bump(c.receives);
-    c.last_receive.set(g, where);
-    std::byte* oldest = c.slot(c.take_at);
+    if (g != nullptr) c.last_receive.set(g, where);
+    std::byte* oldest = c.slot(0);
     move_element(c, element, oldest);
     if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
-    c.take_at = c.after(c.take_at);
-    // A full buffer: the first waiting sender's value takes the place that became free, at the end
-    // of the line.
+    count_up(c.receives);
+    // A full buffer: the first waiting sender's value comes to the end of the line.
     if (waiter* w = c.senders.take_first()) {
-      move_element(c, c.slot(c.put_at), w->element);
-      c.put_at = c.after(c.put_at);
+      move_element(c, c.slot(n - 1), w->element);
       wake(c, w);
       return outcome::done;
     }
@@ -146,8 +140,8 @@ TAUT_ALWAYS_INLINE outcome accept_here(chan_core& c, void* element, goroutine* g
     return outcome::done;
   }
   if (waiter* w = c.senders.take_first()) {
-    bump(c.receives);
-    c.last_receive.set(g, where);
+    count_up(c.receives);
+    if (g != nullptr) c.last_receive.set(g, where);
     move_element(c, element, w->element);
     wake(c, w);
     return outcome::done;
@@ -162,6 +156,7 @@ outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
 }
 
 outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
+  if (g == nullptr) __builtin_unreachable();
   return accept_here(c, element, g, where);
 }
 
@@ -215,7 +210,8 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   c->last_send.set(g, where);
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  const std::uint8_t why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, mask);
+  record_wait(g, wait_info{wait_reason::chan_send, c, where});
+  const std::uint8_t why = wait_in(*c, c->senders, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, true, g, where, left_for::context);
     throw_interrupt(why);
@@ -228,17 +224,19 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_receive_nil, where);
   goroutine* g = current_goroutine();
   c->guard.acquire();
-  const outcome o = accept_here(*c, element, g, where);
+  // Whether it finds something or waits; of one that meets the end nobody asks.
+  c->last_receive.set(g, where);
+  const outcome o = accept_here(*c, element, nullptr, where);
   if (TAUT_LIKELY(o == outcome::done)) return true;
   if (o == outcome::closed) {
     c->guard.release();
     return false;
   }
-  c->last_receive.set(g, where);
+  where = c->last_receive.where.load(std::memory_order_relaxed);  // MO-2: its register was needed
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  const std::uint8_t why =
-      wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, mask);
+  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+  const std::uint8_t why = wait_in(*c, c->receivers, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, false, g, where, left_for::context);
     throw_interrupt(why);
@@ -305,7 +303,8 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
       if (o == outcome::closed) throw panic("send on closed channel");
       return {};
     }
-    why = wait_in(*c, c->senders, g, element, wait_reason::chan_send, where, wait.mask());
+    record_wait(g, wait_info{wait_reason::chan_send, c, where});
+    why = wait_in(*c, c->senders, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) {
@@ -346,7 +345,8 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
       end_claimable(g);
       return o == outcome::done ? std::error_code() : make_error_code(errc::closed);
     }
-    why = wait_in(*c, c->receivers, g, element, wait_reason::chan_receive, where, wait.mask());
+    record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+    why = wait_in(*c, c->receivers, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) {

@@ -128,12 +128,12 @@ struct alignas(64) chan_core {
   std::atomic<bool> closed{false};
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
-  std::uint32_t take_at = 0;            // index of the oldest element
-  std::uint32_t put_at = 0;
+  std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
   rt::wait_queue receivers;
-  std::atomic<std::uint64_t> receives{0};  // evidence; as many sends, and what is buffered
+  std::atomic<std::uint64_t> receives{0};  // where the oldest element is in the ring; and evidence:
+                                           // there were as many sends, and what is buffered
 
   // --- Second line.
   rt::wait_queue senders;
@@ -154,8 +154,12 @@ struct alignas(64) chan_core {
   rt::chan_fact closer;
   rt::chan_leaving receiver_left, sender_left;
 
-  std::byte* slot(std::uint32_t i) const noexcept { return buffer + std::size_t{i} * ops->size; }
-  std::uint32_t after(std::uint32_t i) const noexcept { return i + 1 == capacity ? 0 : i + 1; }
+  // Of the element after `behind` of those that are buffered. Under the lock.
+  std::byte* slot(std::uint32_t behind) const noexcept {
+    const auto oldest =
+        static_cast<std::uint32_t>(receives.load(std::memory_order_relaxed));  // MO-2
+    return buffer + std::size_t{(oldest + behind) & mask} * ops->size;
+  }
 };
 
 // Of a channel at rest; else one may be missing, or counted twice.

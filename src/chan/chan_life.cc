@@ -5,6 +5,7 @@
 //   MO-1  as in chan_core.h: peeks without the lock.
 //   MO-2  as in chan_core.h: evidence; also a count of handles before its first handle exists, and
 //         the increment of one that the caller already keeps above zero.
+#include <bit>
 #include <new>
 
 #include "base/recording.h"
@@ -49,11 +50,9 @@ void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_
 
 void destroy(chan_core* c) noexcept {
   if (c->ops->destroy != nullptr) {
-    for (std::uint32_t n = c->count.load(), i = c->take_at; n > 0; --n, i = c->after(i))
-      c->ops->destroy(c->slot(i));
+    for (std::uint32_t i = 0, n = c->count.load(); i < n; ++i) c->ops->destroy(c->slot(i));
   }
-  const std::size_t bytes = std::size_t{c->capacity} * c->ops->size;
-  if (bytes != 0) slab_give(c->buffer, bytes);
+  if (c->buffer != nullptr) slab_give(c->buffer, (std::size_t{c->mask} + 1) * c->ops->size);
   if constexpr (records) c->alive.store(false, std::memory_order_relaxed);  // MO-2
   slab_give(c, sizeof(chan_core));
 }
@@ -85,9 +84,9 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   void* memory = slab_take(sizeof(chan_core));
   if (memory == nullptr) throw std::bad_alloc();
   auto* c = ::new (memory) chan_core;
-  const std::size_t bytes = capacity * ops.size;
-  if (bytes != 0) {
-    c->buffer = static_cast<std::byte*>(slab_take(bytes));
+  const std::size_t ring = std::bit_ceil(capacity);
+  if (capacity * ops.size != 0) {
+    c->buffer = static_cast<std::byte*>(slab_take(ring * ops.size));
     if (c->buffer == nullptr) {
       slab_give(memory, sizeof(chan_core));
       throw std::bad_alloc();
@@ -95,6 +94,7 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   }
   c->ops = &ops;
   c->capacity = static_cast<std::uint32_t>(capacity);
+  c->mask = static_cast<std::uint32_t>(ring - 1);
   c->typed = typed;
   c->of_context = receivers_of(rights) == 0;
   if constexpr (records) {

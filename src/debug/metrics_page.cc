@@ -86,7 +86,7 @@ struct census {
     the_registry().for_each([&](const goroutine& g) {
       if (g.system) return;
       const auto why = static_cast<std::size_t>(g.reason.load(std::memory_order_relaxed));  // MO-1
-      switch (g.state.load(std::memory_order_relaxed)) {                                    // MO-1
+      switch (g.seen_state()) {
         case goroutine_state::running:
           running += !g.is_thread;
           return;

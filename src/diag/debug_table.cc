@@ -72,7 +72,7 @@ constexpr taut_debug_field fields[] = {
     TAUT_G(wait_mask),
     TAUT_G(pinned),
     TAUT_G(bound),
-    TAUT_G(park_sequence),
+    TAUT_G(dispatches),
     TAUT_G(wait_object),
     TAUT_G(wait_site),
     TAUT_G(wait_cases),

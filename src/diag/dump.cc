@@ -120,7 +120,7 @@ class string_sink final : public text_sink {
 }  // namespace
 
 const char* status_of(const goroutine_record& g) noexcept {
-  if (g.waits() && g.state != goroutine_state::runnable) {
+  if (g.waits()) {
     const char* reason = to_text(g.reason);
     return *reason != 0 ? reason : "waiting";
   }

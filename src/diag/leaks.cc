@@ -54,8 +54,7 @@ std::string object_text(const evidence& e, frame_namer& names) {
   return {};
 }
 
-using group_key = std::tuple<const void*, const void*, const cause*,
-                             std::string_view, bool>;
+using group_key = std::tuple<const void*, const void*, const cause*, std::string_view, bool>;
 
 struct group {
   leak report;
@@ -105,8 +104,7 @@ leak_report find_leaks(const leak_options& wanted) {
     ++(v == verdict::proved ? report.proved : report.suspected);
     const evidence e = evidence_of(verdicts, graph, i, names);
     const diagnosis why = diagnose(e, names);
-    group& into = groups[{g.waits_at.data, g.created.data, why.row,
-                          why.code, e.proved}];
+    group& into = groups[{g.waits_at.data, g.created.data, why.row, why.code, e.proved}];
     if (into.report.count++ == 0) {
       leak first = describe(e, why, names);
       first.count = 1;

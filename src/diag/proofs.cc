@@ -102,7 +102,9 @@ bool proofs::candidate(std::uint32_t i) const noexcept {
   if (!g.waits() || !g.stable || now_.taken - g.since < wanted_.min_age) return false;
   if (g.limited) return false;
   const std::uint32_t earlier = before_.find(g.id);
-  if (earlier == none || before_.goroutines[earlier].park_sequence != g.park_sequence) return false;
+  if (earlier == none || !before_.goroutines[earlier].waits() ||
+      before_.goroutines[earlier].dispatches != g.dispatches)
+    return false;
   return waits_for_ever(g.reason) || g.linked;
 }
 

@@ -17,9 +17,7 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-inline site seen_site(std::uint64_t word) noexcept {
-  return {reinterpret_cast<const void*>(word)};
-}
+inline site seen_site(std::uint64_t word) noexcept { return {reinterpret_cast<const void*>(word)}; }
 
 static_assert(std::is_standard_layout_v<detail::lock_record> && sizeof(detail::lock_record) == 40);
 struct seen_lock {
@@ -36,7 +34,7 @@ struct seen_lock {
   site where;  // none: a guard of the standard library called
   bool is_once;
   std::uintptr_t callers[3] = {};  // return addresses, innermost first; 0: unknown
-  bool certain = true;        // false: the second and third may be anything
+  bool certain = true;             // false: the second and third may be anything
 };
 
 static_assert(std::is_standard_layout_v<shared_mutex> && sizeof(shared_mutex) == 88);
@@ -61,8 +59,7 @@ struct seen_wait_group {
 static_assert(std::is_standard_layout_v<condition> && sizeof(condition) == 16);
 struct seen_condition {
   explicit seen_condition(const object_record& o) noexcept
-      : lost(static_cast<std::uint32_t>(o.words[0] >> 32)),
-        signaled(seen_site(o.words[1])) {}
+      : lost(static_cast<std::uint32_t>(o.words[0] >> 32)), signaled(seen_site(o.words[1])) {}
   std::uint32_t lost;
   site signaled;  // the last
 };

@@ -3,9 +3,9 @@
 // instrumented. See snapshot.h for why what is kept is consistent.
 //
 // Memory order
-//   MO-1  acquire of park_sequence and acquire fence before its second look. Pairs with the
-//         releases in park.h and park.cc.
-//   MO-2  relaxed: facts, validated by park_sequence.
+//   MO-1  acquire of state and dispatches, and acquire fence before their second look. Pairs with
+//         the releases of park.h and dispatch.h.
+//   MO-2  relaxed: facts, validated by these.
 #include "diag/snapshot.h"
 
 #include <algorithm>
@@ -116,8 +116,9 @@ TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
 
 TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool facts) noexcept {
   goroutine_record g;
-  g.park_sequence = from.park_sequence.load(std::memory_order_acquire);  // MO-1
-  g.id = from.id.load(std::memory_order_relaxed);                        // MO-2
+  g.dispatches = from.dispatches.load(std::memory_order_acquire);  // MO-1
+  g.state = from.seen_state();
+  g.id = from.id.load(std::memory_order_relaxed);  // MO-2
   g.is_thread = from.is_thread;
   if (from.system) return;
   if (g.is_thread) {
@@ -130,11 +131,12 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
   g.owner = g.is_thread ? thread_owner | (from.slot + std::uint64_t{1}) : g.id;
   g.parent = from.parent;
   g.created = from.created;
-  g.state = from.state.load(std::memory_order_relaxed);         // MO-2
-  g.reason = from.reason.load(std::memory_order_relaxed);       // MO-2
-  g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
-  g.waits_at = from.wait_site.load(std::memory_order_relaxed);    // MO-2
-  g.since = from.wait_since.load(std::memory_order_relaxed);      // MO-2
+  if (g.waits()) {
+    g.reason = from.reason.load(std::memory_order_relaxed);       // MO-2
+    g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
+    g.waits_at = from.wait_site.load(std::memory_order_relaxed);  // MO-2
+    g.since = from.wait_since.load(std::memory_order_relaxed);    // MO-2
+  }
   g.pinned = from.pinned;
   g.bound_to = from.bound;
   g.sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
@@ -154,10 +156,10 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
   }
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   if (facts && g.waits() &&
-      from.park_sequence.load(std::memory_order_relaxed) != g.park_sequence) {  // MO-1
+      from.dispatches.load(std::memory_order_relaxed) != g.dispatches) {  // MO-1
     // It moved on meanwhile: what was read may be of two waits, and its object no object.
     if (g.is_thread) return;
-    g.park_sequence = 0;
+    g.dispatches = 0;
     g.state = goroutine_state::running;
     g.reason = wait_reason::none;
     g.object = nullptr;
@@ -225,7 +227,7 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
   c.sends = sends_of(from);
-  c.receives = from.receives.load(std::memory_order_relaxed);                // MO-2
+  c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
   c.previous_send = fact_of(from.previous_send);
   c.last_send = fact_of(from.last_send);
   c.last_receive = fact_of(from.last_receive);
@@ -336,7 +338,7 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
       const auto* stack = reinterpret_cast<const char*>(goroutines[index + ahead].sp);
       for (std::size_t line = 0; line < 512 && stack != nullptr; line += 64)
         __builtin_prefetch(stack + line);
-      __builtin_prefetch(&origins_[index + ahead]->park_sequence);
+      __builtin_prefetch(&origins_[index + ahead]->dispatches);
     }
     copy_stack(index, wanted, copy);
   }
@@ -351,8 +353,7 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
 TAUT_READS_OTHERS void snapshot::copy_running(goroutine_record& g, const goroutine& from,
                                               int& silent) noexcept {
   constexpr int most_silent = 2;
-  const goroutine_state state = from.state.load(std::memory_order_relaxed);  // MO-2
-  if (state != goroutine_state::running && state != goroutine_state::blocking) return;
+  if (g.state != goroutine_state::running && g.state != goroutine_state::blocking) return;
   std::uintptr_t pcs[most_frames];
   std::size_t n = 0;
   the_runtime().for_each_worker([&](const worker* w) {
@@ -372,23 +373,24 @@ TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_
   if (g.is_thread) {
     std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
     g.stable =
-        g.waits() && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
+        g.waits() && from.dispatches.load(std::memory_order_relaxed) == g.dispatches;  // MO-1
     return;
   }
   const auto sp = reinterpret_cast<std::uintptr_t>(const_cast<void* const volatile&>(from.sp));
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
-  const bool saved =
-      g.waits() && sp % 8 == 0 && sp >= g.stack_low && sp + context_size <= g.stack_high;
+  const bool saved = const_cast<worker* const volatile&>(from.home) != nullptr && sp % 8 == 0 &&
+                     sp >= g.stack_low && sp + context_size <= g.stack_high;
   std::uintptr_t low = 0;
   std::size_t bytes = 0;
-  if (saved && (wanted.stacks || wanted.references)) {
+  if (saved &&
+      (g.waits() ? wanted.stacks || wanted.references : wanted.stacks && !wanted.references)) {
     low = sp;
     bytes = std::min<std::size_t>(g.stack_high - sp, most_stack);
   } else if (g.mine && wanted.references && wanted.caller != nullptr) {
     // Above the frames that look: those know everybody.
     low = wanted.caller->sp;
     bytes = std::min<std::size_t>(g.stack_high - low, most_stack);
-  } else if (!saved && wanted.references) {
+  } else if (wanted.references) {
     // It runs, or may at once: what its stack ever held counts as its own.
     bytes = std::min<std::size_t>(touched_stack(reinterpret_cast<std::byte*>(g.stack_low),
                                                 reinterpret_cast<std::byte*>(g.stack_high)),
@@ -400,18 +402,18 @@ TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_
     copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   const bool has_not_run =
-      saved && from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence;  // MO-1
-  // A goroutine that was woken and has not noted it yet is runnable already.
-  g.stable = has_not_run && from.state.load(std::memory_order_relaxed) ==  // MO-2
-                                goroutine_state::waiting;
+      saved && from.dispatches.load(std::memory_order_relaxed) == g.dispatches;  // MO-1
+  g.stable = has_not_run && g.waits() &&
+             from.state.load(std::memory_order_relaxed) ==  // MO-2
+                 goroutine_state::waiting;
   g.sp = g.stable ? sp : g.stack_low;
-  if (has_not_run && wanted.stacks) {
-    const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data());
+  if (has_not_run && wanted.stacks && low <= sp && sp + context_size <= low + bytes) {
+    const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data()) + (sp - low);
     const saved_registers at = registers_of(sp, bytes_of);
     frame_registers registers{at.pc, at.sp, at.fp};
     registers.exact = false;
     std::uintptr_t pcs[most_frames];
-    const std::size_t n = unwind_copy(registers, {sp, sp + bytes}, bytes_of, pcs, most_frames);
+    const std::size_t n = unwind_copy(registers, {sp, low + bytes}, bytes_of, pcs, most_frames);
     g.first_frame = static_cast<std::uint32_t>(frames.size());
     keep(frames.append(pcs, n));
     g.frames = static_cast<std::uint32_t>(n);
@@ -430,8 +432,8 @@ TAUT_READS_OTHERS void snapshot::confirm() noexcept {
     g.linked = g.linked && (claim == claim_state::none ? from.single.queue != nullptr
                                                        : claim == claim_state::armed);
     g.stable = g.stable &&
-               from.park_sequence.load(std::memory_order_relaxed) == g.park_sequence &&  // MO-1
-               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;   // MO-2
+               from.dispatches.load(std::memory_order_relaxed) == g.dispatches &&       // MO-1
+               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;  // MO-2
   }
 }
 

@@ -3,9 +3,9 @@
 // proofs and pages are made from it.
 //
 // Made while everything runs, in passes: the goroutines; the objects that they wait for; the stacks
-// of those that still wait; who waits still. A goroutine whose park sequence is the same, and odd,
-// in the first and the last pass waited all the time, so what was read of it and of its object is
-// consistent. One that was woken and has not run yet is as good, but for verdicts. Last, the
+// of those that do not run; who waits still. A goroutine that waits in the first and the last pass,
+// and was dispatched as often, waited all the time, so what was read of it and of its object is
+// consistent. The stack of one that is ready and was not dispatched meanwhile is as good. Last, the
 // threads of those that run are asked where they are: sleeping ones by /proc, others by a signal,
 // while they answer. One that moved is kept without a stack. Takes no lock, does not use the
 // allocator, never faults: descriptors, stacks and channels are never unmapped, other objects are
@@ -34,7 +34,7 @@ struct goroutine_record {
   std::uint64_t id = 0;
   std::uint64_t parent = 0;
   std::uint64_t owner = 0;  // what a lock that it holds says
-  std::uint64_t park_sequence = 0;
+  std::uint64_t dispatches = 0;
   site created, waits_at;
   goroutine_state state = goroutine_state::idle;
   wait_reason reason = wait_reason::none;
@@ -53,7 +53,7 @@ struct goroutine_record {
   std::uint32_t name = 0, labels = 0;         // offsets in snapshot::text; 0: none
   std::uint32_t labels_size = 0;
 
-  bool waits() const noexcept { return park_sequence % 2 == 1; }
+  bool waits() const noexcept { return state == goroutine_state::waiting; }
 };
 
 struct case_record {

@@ -27,7 +27,7 @@ blocking_section::~blocking_section() {
   worker_->runtime->end_blocked(worker_);
   goroutine* g = worker_->current;
   --g->pins;
-  if constexpr (records) g->set_state(goroutine_state::running);
+  if constexpr (records) g->set_state(goroutine_state::runnable);
 }
 
 }  // namespace rt

@@ -40,7 +40,7 @@ TAUT_COLD goroutine* make_stand_in(taut_thread_block* block) noexcept {
   goroutine* g = the_registry().take_thread();
   if (g == nullptr) fatal("no memory for the stand-in of a thread");
   g->thread_note = new note;
-  g->set_state(goroutine_state::running);
+  g->set_state(goroutine_state::runnable);
   g->interrupts.store(0);
   g->sanitizer.begin_thread();
   block->thread = g;

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "arch/context.h"
+#include "base/count_up.h"
 #include "base/recording.h"
 #include "sched/latencies.h"
 #include "sched/runtime_state.h"
@@ -21,18 +22,13 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-// A counter with one writer needs no locked operation.
-template <class T>
-TAUT_ALWAYS_INLINE void bump(std::atomic<T>& c) noexcept {
-  c.store(c.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // MO-1
-}
-
 TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
   if (TAUT_UNLIKELY(inbox.load(std::memory_order_relaxed) != nullptr)) drain_inbox();  // MO-1
   const std::uint32_t due_before = due_look, turn_before = fresh_turn;
   for (;;) {
     goroutine* g = nullptr;
     if (TAUT_UNLIKELY(due_look-- == 0)) {
+      if (records && current != nullptr) choose_measured(current);
       if (runtime->stopping.load(std::memory_order_relaxed)) {  // MO-1: back to the scheduler's
                                                                 // context, which ends the thread
         due_look = 0;
@@ -83,6 +79,7 @@ TAUT_ALWAYS_INLINE void save_thread_state(worker* w, goroutine* g) noexcept {
   if (TAUT_UNLIKELY(w->exceptions->caught != nullptr || w->exceptions->uncaught != 0)) {
     g->exceptions = *w->exceptions;
     *w->exceptions = {};
+    g->add_unusual(unusual::exceptions);
   }
 }
 
@@ -90,26 +87,27 @@ TAUT_ALWAYS_INLINE void set_owner(worker* w, std::uint64_t state) noexcept {
   w->owner.load(std::memory_order_relaxed)->store(state, std::memory_order_relaxed);  // MO-1
 }
 
-TAUT_ALWAYS_INLINE void begin_running(worker* w, goroutine* g) noexcept {
+// What was put aside, and is rarely there.
+TAUT_COLD void begin_unusually(worker* w, goroutine* g) noexcept;
+
+// Returns where g's registers are saved.
+TAUT_ALWAYS_INLINE void* begin_running(worker* w, goroutine* g) noexcept {
+  void* const sp = g->sp;
+  if constexpr (records) {
+    g->sp = nullptr;  // in this order: who sees the count knows that the stack changes
+    count_up_release(g->dispatches);
+  }
   w->current = g;
   set_owner(w, detail::state_of(g->id.load(std::memory_order_relaxed)));  // MO-1
   w->shown.store(g, std::memory_order_relaxed);                           // MO-1
-  bump(w->tick);
-  if (records && TAUT_UNLIKELY(g->ready_since != 0)) end_measuring(w, g);
+  count_up(w->tick);
   g->home = w;
-  if constexpr (records) g->set_state(goroutine_state::running);
   *w->errno_address = g->saved_errno;
-  if (TAUT_UNLIKELY(g->exceptions.caught != nullptr || g->exceptions.uncaught != 0)) {
-    *w->exceptions = g->exceptions;
-    g->exceptions = {};
+  if (TAUT_UNLIKELY((g->unusual.load(std::memory_order_relaxed) & unusual::at_dispatch) !=  // MO-1
+                    0)) {
+    begin_unusually(w, g);
   }
-}
-
-// g was just made ready by w, which is null in a foreign thread.
-TAUT_ALWAYS_INLINE void note_ready(worker* w, goroutine* g) noexcept {
-  if constexpr (records) {
-    if (TAUT_UNLIKELY(w == nullptr || --w->unmeasured == 0)) begin_measuring(w, g);
-  }
+  return sp;
 }
 
 // What leads to `to`, or to the scheduler's context: its stack pointer, and its sanitizer context.
@@ -121,9 +119,8 @@ TAUT_ALWAYS_INLINE void* prepare_switch(worker* w, goroutine* from, goroutine* t
   w->commit = commit;
   w->commit_argument = argument;
   if (TAUT_LIKELY(to != nullptr)) {
-    begin_running(w, to);
     *entering = &to->sanitizer;
-    return to->sp;
+    return begin_running(w, to);
   }
   w->current = nullptr;
   set_owner(w, look_closer);

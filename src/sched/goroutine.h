@@ -3,12 +3,13 @@
 // the runtime did not make, while such a thread waits.
 //
 // Descriptors live in slabs of the registry and are never unmapped, so diagnosis may read one at
-// any time; what it reads is consistent when park_sequence is the same, and even, before and after.
+// any time; what it reads of one that waits, or is saved, is consistent when `dispatches` is the
+// same before and after.
 //
 // States
 //   idle      in a free list; no stack content that matters
-//   runnable  in exactly one run queue, inbox or run-next slot; belongs to whoever takes it out
-//   running   worker `home` runs it; only it and its worker touch it
+//   runnable  in exactly one run queue, inbox or run-next slot; belongs to whoever takes it out. Or
+//             running: worker `home` runs it, its `sp` is null; only it and its worker touch it
 //   waiting   parked, fully saved; belongs to whoever claims it: who unlinks its waiter under the
 //             object's lock, or, for a claimable wait, who turns `claim` from armed to claimed
 //   blocking  inside blocking(f) or known to be stuck in a call: still holds its worker
@@ -22,8 +23,9 @@
 //   wait of the same goroutine.
 //
 // Memory order
-//   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine or its worker;
-//         readers validate by park_sequence.
+//   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine, its worker or
+//         who wakes it; readers validate by `dispatches`.
+//   MO-2  acquire of state: facts of the wait follow. Pairs with the release in park.cc.
 #pragma once
 
 #include <atomic>
@@ -49,7 +51,18 @@ struct worker;
 struct goroutine;
 struct label_set;
 
+// `running` is never stored: it is a runnable one without a saved stack pointer.
 enum class goroutine_state : std::uint8_t { idle, runnable, running, waiting, blocking };
+
+// What is to be done besides the usual when a goroutine is made ready or dispatched. Bits of
+// goroutine::unusual, which its owner writes.
+namespace unusual {
+inline constexpr std::uint8_t thread = 1;      // ready: the stand-in of a thread
+inline constexpr std::uint8_t measure = 2;     // ready: begin to measure its way to a worker
+inline constexpr std::uint8_t measured = 4;    // dispatch: end that
+inline constexpr std::uint8_t exceptions = 8;  // dispatch: its exception state was put aside
+inline constexpr std::uint8_t at_ready = thread | measure, at_dispatch = measured | exceptions;
+}  // namespace unusual
 
 // What may end a wait besides its object. Bits of goroutine::wait_mask and interrupts.
 namespace interrupt {
@@ -86,8 +99,7 @@ static_assert(sizeof(waiter) == 64);
 struct goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
   // was taken from.
-  void* sp = nullptr;  // saved stack pointer; nullptr from the beginning of a wait until it is
-                       // saved
+  void* sp = nullptr;                // saved stack pointer; nullptr while it runs
   goroutine* next = nullptr;         // link of the one list it is in
   worker* home = nullptr;            // where it ran last; nullptr: it has not started
   std::atomic<std::uint64_t> id{0};  // constant while it lives; 0: idle
@@ -97,6 +109,7 @@ struct goroutine {
   std::atomic<std::uint8_t> wait_mask{0};   // which interrupts may end the current wait
   std::atomic<std::uint8_t> interrupts{0};  // which have happened; `bound` and `unwind` stay
   std::atomic<std::uint8_t> handshake{0};   // see park.cc
+  std::atomic<std::uint8_t> unusual{0};
   std::uint8_t ended_by = 0;  // the interrupt that ended the last wait, 0: its object did
   bool pinned = false;        // never changes its worker
   std::uint32_t pins = 0;     // taut::pin objects alive
@@ -104,12 +117,12 @@ struct goroutine {
   std::uint32_t steady = 0;   // steady_section objects alive
   int saved_errno = 0;
   eh_globals exceptions;
-  waiter* woken_by = nullptr;             // select: the waiter whose operation was done
-  detail::context_node* bound = nullptr;  // cancelled with it; the goroutine holds a reference
-  std::int64_t ready_since = 0;           // not 0: its way to a worker is measured: latencies.h
+  waiter* woken_by = nullptr;                // select: the waiter whose operation was done
+  detail::context_node* bound = nullptr;     // cancelled with it; the goroutine holds a reference
+  std::int64_t ready_since = 0;              // with unusual::measured: latencies.h
+  std::atomic<std::uint64_t> dispatches{0};  // and resumptions of a thread, ends of a goroutine
 
-  // --- What it waits for. Written by itself before it parks.
-  std::atomic<std::uint64_t> park_sequence{0};  // even: running or runnable; odd: waiting
+  // --- What it waits for. Written by itself before it parks; holds while `state` is waiting.
   std::atomic<const void*> wait_object{nullptr};
   std::atomic<site> wait_site{};
   std::uint32_t wait_cases = 0;  // select: number of cases
@@ -141,6 +154,21 @@ struct goroutine {
   [[no_unique_address]] sanitizer_context sanitizer;
 
   void set_state(goroutine_state s) noexcept { state.store(s, std::memory_order_relaxed); }  // MO-1
+  void add_unusual(std::uint8_t what) noexcept {
+    unusual.store(unusual.load(std::memory_order_relaxed) | what,
+                  std::memory_order_relaxed);  // MO-1
+  }
+  void drop_unusual(std::uint8_t what) noexcept {
+    unusual.store(
+        unusual.load(std::memory_order_relaxed) & static_cast<std::uint8_t>(~what),  // MO-1
+        std::memory_order_relaxed);                                                  // MO-1
+  }
+  // The state as a reader sees it, `running` told from ready.
+  goroutine_state seen_state() const noexcept {
+    const goroutine_state s = state.load(std::memory_order_acquire);  // MO-2
+    const bool saved = const_cast<void* const volatile&>(sp) != nullptr;
+    return s == goroutine_state::runnable && !saved && !is_thread ? goroutine_state::running : s;
+  }
   bool may_move() const noexcept { return !pinned && pins == 0; }
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long goroutines are ready to run before they run. One in 64 is measured: the worker that
-// makes it ready stamps it, the worker that dispatches it reads the clock again.
+// How long goroutines are ready to run before they run. One in 64 is measured: who makes it ready
+// stamps it, the worker that dispatches it reads the clock again.
 //
-// Cost of what is not measured: one decrement and a branch when it is made ready, one load and a
-// branch when it is dispatched, on cache lines that both touch anyway. Of what is: two readings of
-// the clock.
+// Each 64th dispatch chooses one: the goroutine that the worker leaves, the next time that it is
+// made ready (at once, if it yields). Of those that start, each 64th of a worker's. So what is not
+// measured costs nothing but a bit of goroutine::unusual that is looked at anyway; what is, two
+// readings of the clock.
 #pragma once
 
 #include <atomic>
@@ -36,9 +37,12 @@ struct latency_histogram {
 
 inline constexpr std::uint32_t measured_every = 64;
 
-// w: the worker that makes g ready; null for a foreign thread, which measures one in 64 of all that
-// such threads make ready.
-TAUT_COLD void begin_measuring(worker* w, goroutine* g) noexcept;
+// Of the goroutine that the calling worker is about to leave.
+TAUT_COLD void choose_measured(goroutine* leaving) noexcept;
+// g is made ready, by its owner.
+TAUT_COLD void begin_measuring(goroutine* g) noexcept;
+// The same in a thread that is no worker: one in 64 of all that such threads make ready.
+void note_ready_by_thread(goroutine* g) noexcept;
 TAUT_COLD void end_measuring(worker* w, goroutine* g) noexcept;
 
 }  // namespace rt

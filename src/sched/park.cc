@@ -12,9 +12,8 @@
 // interrupter sets `interrupts`, then tries the claim word. All four are seq_cst.
 //
 // Memory order
-//   MO-1  relaxed: wait facts for diagnosis, validated by park_sequence.
-//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the
-//         acquire of a snapshot.
+//   MO-1  relaxed: wait facts for diagnosis, validated as in park.h; who has what is unusual to do.
+//   MO-2  as in park.h: waiting, after the facts.
 #include "sched/park.h"
 
 #include <unistd.h>
@@ -23,6 +22,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/count_up.h"
 #include "base/handoff.h"
 #include "base/recording.h"
 #include "sched/contention.h"
@@ -34,13 +34,6 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
-
-TAUT_ALWAYS_INLINE void record_resumed(goroutine* g) noexcept {
-  if constexpr (!records) return;
-  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
-                         std::memory_order_release);                            // MO-2
-  g->reason.store(wait_reason::none, std::memory_order_relaxed);                // MO-1
-}
 
 // The commit of a claimable wait: the object's own commit, then the handshake.
 struct claimable_commit {
@@ -81,18 +74,22 @@ void park_thread(goroutine* g, commit_function commit, void* argument) noexcept 
 void make_runnable(goroutine* g) noexcept {
   announce_handoff(g);
   runtime_state& r = the_runtime();
-  if (TAUT_UNLIKELY(g->is_thread)) {
-    // Counted by the waker: a thread that was woken and has not run yet is not asleep.
-    r.threads_waiting.fetch_sub(1);
-    g->thread_note->wake();
-    return;
+  const std::uint8_t to_do =
+      g->unusual.load(std::memory_order_relaxed) & unusual::at_ready;  // MO-1
+  if (TAUT_UNLIKELY(to_do != 0)) {
+    if (to_do == unusual::thread) {
+      // Counted by the waker: a thread that was woken and has not run yet is not asleep.
+      r.threads_waiting.fetch_sub(1);
+      g->thread_note->wake();
+      return;
+    }
+    begin_measuring(g);
   }
   // Abandoned by a runtime that was stopped: nothing runs it again.
   if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle))
     return;  // MO-1
   worker* w = current_worker();
   if constexpr (records) g->set_state(goroutine_state::runnable);
-  note_ready(w, g);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
     r.migrate(g, w);
     return;
@@ -103,6 +100,7 @@ void make_runnable(goroutine* g) noexcept {
     return;
   }
   if (w == nullptr) {
+    if constexpr (records) note_ready_by_thread(g);
     r.inject(g, g, 1);
     return;
   }
@@ -134,6 +132,8 @@ namespace {
 
 // One that is measured is a copy, so that the usual one has nothing more to keep across the switch.
 TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* argument) noexcept {
+  if constexpr (records)
+    g->state.store(goroutine_state::waiting, std::memory_order_release);  // MO-2
   claimable_commit both;
   if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own
     both = {commit, argument};
@@ -148,11 +148,14 @@ TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* ar
     }
     park_thread(g, commit, argument);
     accept_handoff(g);
+    if constexpr (records) {
+      g->set_state(goroutine_state::runnable);
+      count_up_release(g->dispatches);
+    }
   } else {
     worker* w = current_worker();
     switch_from(w, g, w->next_local(), commit, argument);
   }
-  record_resumed(g);
 }
 
 // Time and I/O are nobody's fault.

@@ -8,9 +8,9 @@
 //
 // Memory order
 //   MO-1  relaxed: a wish that may be seen a little later; wait facts for diagnosis, validated by
-//         park_sequence.
-//   MO-2  release of park_sequence: odd after the facts, even before they change. Pairs with the
-//         acquire of a snapshot.
+//         `state` and `dispatches`.
+//   MO-2  release of state: waiting after the facts. They change after the next dispatch, which
+//         counts. Pairs with the acquire of a snapshot.
 #pragma once
 
 #include <cstddef>
@@ -43,21 +43,17 @@ struct bare_wait {
 };
 using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 
-// Where the caller still has the facts in registers: they need no memory in between.
+// Says what g is about to wait for, where the caller still has the facts in registers. Until it
+// parks nobody looks at them.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
-  g->reason.store(info.reason, std::memory_order_relaxed);         // MO-1
-  g->wait_object.store(info.object, std::memory_order_relaxed);    // MO-1
-  g->wait_site.store(info.where, std::memory_order_relaxed);       // MO-1
-  g->wait_since.store(coarse_now(), std::memory_order_relaxed);    // MO-1
-  g->sp = nullptr;  // set by the switch: a snapshot can tell a saved stack from one that still
-                    // changes
-  g->set_state(goroutine_state::waiting);
-  g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 1,  // MO-1
-                         std::memory_order_release);                            // MO-2
+  g->reason.store(info.reason, std::memory_order_relaxed);       // MO-1
+  g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
+  g->wait_site.store(info.where, std::memory_order_relaxed);     // MO-1
+  g->wait_since.store(coarse_now(), std::memory_order_relaxed);  // MO-1
 }
 inline void record_wait(goroutine*, const bare_wait&) noexcept {}
 
-// Parks g, whose wait is recorded. The second says nothing of it to the profile of waits.
+// Parks g; what it waits for was recorded. The second says nothing of it to the profile of waits.
 void park_recorded(goroutine* g, commit_function commit, void* argument) noexcept;
 void park_unprofiled(goroutine* g, commit_function commit, void* argument) noexcept;
 

@@ -148,7 +148,7 @@ void abandon_goroutines(runtime_state& r) noexcept {
     if (g.is_thread || g.id.load() == 0) return;
     g.id.store(0);
     g.set_state(goroutine_state::idle);
-    g.ready_since = 0;
+    g.unusual.store(0);
   });
 }
 

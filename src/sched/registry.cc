@@ -136,6 +136,7 @@ goroutine* registry::take_thread() noexcept {
   goroutine** end = &g;
   if (take_unused(threads_, no_stack_class, 1, end) == 0) return nullptr;
   g->is_thread = true;
+  g->unusual.store(unusual::thread);
   g->next = nullptr;
   return g;
 }

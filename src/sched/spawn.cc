@@ -4,7 +4,6 @@
 // Memory order
 //   MO-1  relaxed: counters with one writer; identity published by the queue the goroutine goes
 //         through.
-//   MO-2  as MO-2 in park.cc: the facts of another goroutine follow.
 #include <sched.h>
 
 #include <atomic>
@@ -72,10 +71,8 @@ void recycle(void*, goroutine* g) noexcept {
   g->sanitizer.end_goroutine();
   g->set_state(goroutine_state::idle);
   g->id.store(0, std::memory_order_relaxed);  // MO-1
-  if constexpr (records)
-    g->park_sequence.store(g->park_sequence.load(std::memory_order_relaxed) + 2,  // MO-1
-                           std::memory_order_release);                            // MO-2
-  bump(w->ended);
+  if constexpr (records) count_up_release(g->dispatches);
+  count_up(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;
     the_registry().give(g, g->stack_class);
@@ -125,14 +122,12 @@ void yield_goroutine(worker* w) noexcept {
   // With nobody else here: what waits for any worker, which the scheduler's own context would not
   // see behind this goroutine. It looks at what became ready.
   if (to == nullptr) to = w->runtime->take_injected(w, run_queue::capacity / 2);
-  if constexpr (records) g->set_state(goroutine_state::runnable);
   switch_from(
       w, g, to,
       [](void*, goroutine* left) noexcept {
         worker* here = current_worker();
         runtime_state& r = *here->runtime;
         announce_handoff(left);
-        note_ready(here, left);
         if (TAUT_UNLIKELY(r.wanted.force_migrate) && left->may_move() && r.target > 1) {
           r.migrate(left, here);
           return;
@@ -223,14 +218,19 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   g->set_state(goroutine_state::runnable);
   g->id.store(new_id(r, w), std::memory_order_relaxed);  // MO-1
   if (bound != nullptr) the_bound_contexts.load()->bind(g, bound);
+  g->unusual.store(0, std::memory_order_relaxed);  // MO-1
   announce_handoff(g);
-  note_ready(w, g);
   if (TAUT_UNLIKELY(w == nullptr)) {
+    if constexpr (records) note_ready_by_thread(g);
     r.foreign_created.fetch_add(1);
     r.inject(g, g, 1);
     return;
   }
-  bump(w->created);
+  if (records && TAUT_UNLIKELY(--w->unmeasured == 0)) {
+    w->unmeasured = measured_every;
+    begin_measuring(g);
+  }
+  count_up(w->created);
   w->push(g);
   r.maybe_wake();
   choice_point();

@@ -74,10 +74,10 @@ bool worker::accept_from_elsewhere(goroutine* g) noexcept {
   worker* home = g->home;
   if (g->may_move() && !runtime->wanted.pinned &&
       find_tls_pointer(home->tls, g->sp, g->stack_high) == nullptr) {
-    if constexpr (records) bump(migrations);
+    if constexpr (records) count_up(migrations);
     return true;
   }
-  if constexpr (records) bump(pinned_back);
+  if constexpr (records) count_up(pinned_back);
   home->push_inbox(g);
   return false;
 }
@@ -112,11 +112,20 @@ goroutine* worker::look_around() noexcept {
   return woken.pop();
 }
 
+void begin_unusually(worker* w, goroutine* g) noexcept {
+  const std::uint8_t what = g->unusual.load(std::memory_order_relaxed);  // MO-1
+  g->drop_unusual(unusual::at_dispatch);
+  if ((what & unusual::measured) != 0) end_measuring(w, g);
+  if ((what & unusual::exceptions) == 0) return;
+  *w->exceptions = g->exceptions;
+  g->exceptions = {};
+}
+
 // The scheduler's context runs g until there is nothing to run locally.
 void run_goroutine(worker* w, goroutine* g) noexcept {
-  begin_running(w, g);
+  void* const sp = begin_running(w, g);
   before_switch(&w->scheduler_context, g->sanitizer);
-  taut_switch(&w->scheduler_sp, g->sp, w);
+  taut_switch(&w->scheduler_sp, sp, w);
   finish_switch(w, w->scheduler_context, nullptr);
 }
 

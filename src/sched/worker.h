@@ -78,7 +78,7 @@ struct alignas(128) worker {
   std::uint32_t due_look = 0;     // dispatches until timers and shared queues are looked at
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
-  std::uint32_t unmeasured = 1;   // counts down to the next goroutine that is measured: latencies.h
+  std::uint32_t unmeasured = 1;   // counts down to the next that is measured as it starts
   bool fed = false;               // something came by the inbox since it ran out of work last
 
   // --- Written by its thread, read by others.

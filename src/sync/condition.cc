@@ -28,7 +28,7 @@ std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_r
                        goroutine* g, const wait_limits& limits, site where) {
   if (owner_of(m.state.load()) != owner_id(g))
     throw panic("sync: condition wait without holding the mutex");
-  const wait_info info{wait_reason::cond_wait, c, where};
+  record_wait(g, wait_info{wait_reason::cond_wait, c, where});
   std::uint8_t why = 0;
   {
     sema_wait wait(g, c, limits, true);
@@ -36,7 +36,7 @@ std::uint8_t wait_once(condition* c, std::atomic<std::uint32_t>& waiting, lock_r
     waiting.fetch_add(1);
     wait.queue().unlock();
     unlock_exclusive(m);
-    why = wait.park_early(info, [&](sema_queue&) { waiting.fetch_sub(1); });
+    why = wait.park_early([&](sema_queue&) { waiting.fetch_sub(1); });
   }
   lock_exclusive(m, {where});
   return why;

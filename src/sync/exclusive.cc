@@ -84,7 +84,6 @@ namespace {
 // Returns when it began to wait; 0: it did not.
 std::int64_t wait_for_lock(lock_record& m, std::uint64_t me, site where) {
   goroutine* g = current_goroutine();
-  const wait_info info{wait_reason::mutex_lock, &m, where};
   std::int64_t since = 0;         // when it began to wait; 0: it has not
   std::int64_t queued_since = 0;  // this time
   bool hungry = false;            // it waits for over 1 ms
@@ -110,6 +109,7 @@ std::int64_t wait_for_lock(lock_record& m, std::uint64_t me, site where) {
     const bool first_time = since == 0;
     if (first_time) since = queued_since = now();
 
+    record_wait(g, wait_info{wait_reason::mutex_lock, &m, where});
     sema_wait wait(g, &m, {});
     leave_plain(&m);
     s = m.state.load(std::memory_order_relaxed);  // MO-4
@@ -119,12 +119,12 @@ std::int64_t wait_for_lock(lock_record& m, std::uint64_t me, site where) {
       queued = m.state.compare_exchange_weak(s, next, std::memory_order_relaxed);  // MO-4
     }
     if (!queued) {
-      wait.skip(info);
+      wait.skip();
       continue;
     }
     awake = false;
     if constexpr (records) wait.mine().since = mutexes_are_profiled() ? queued_since : 0;
-    const std::uint8_t why = wait.sleep(info, !first_time, [&](sema_queue& q) {
+    const std::uint8_t why = wait.sleep(!first_time, [&](sema_queue& q) {
       if (q.empty()) m.state.fetch_and(~(waiting | starving), std::memory_order_relaxed);  // MO-4
     });
     throw_unless_woken(why);

@@ -38,15 +38,15 @@ bool once::begin(detail::site where) {
   }
   if (s == finished) return false;
   goroutine* g = current_goroutine();
-  const wait_info info{wait_reason::mutex_lock, this, where};
+  record_wait(g, wait_info{wait_reason::mutex_lock, this, where});
   sema_wait wait(g, this, {.bound = true});
   s = record_.state.load();
   while (s != finished && !record_.state.compare_exchange_weak(s, s | waited_for)) {
   }
   if (s == finished) {
-    wait.skip(info);
+    wait.skip();
   } else {
-    throw_unless_woken(wait.sleep(info));
+    throw_unless_woken(wait.sleep());
   }
   return false;
 }

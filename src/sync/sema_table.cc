@@ -119,10 +119,10 @@ waiter* sema_queue::pop_first() noexcept {
   return w;
 }
 
-void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept {
+void park_releasing(goroutine* g, sema_queue& q) noexcept {
   lock& l = q.leave_locked();
   l.announce_release();
-  park(g, info, release_lock, &l);
+  park_recorded(g, release_lock, &l);
 }
 
 std::int64_t charge_waiting(sema_queue& q, waiter* popped) noexcept {
@@ -177,10 +177,10 @@ std::uint8_t sema_wait::finish() noexcept {
   return end_claimable(g_);
 }
 
-void sema_wait::skip(const wait_info& info) noexcept {
+void sema_wait::skip() noexcept {
   queue_.unlock();
   // Who claimed it already will wake it, and must not find it in a later wait.
-  if (mask_ != 0 && !claim(g_)) park(g_, info, nullptr, nullptr);
+  if (mask_ != 0 && !claim(g_)) park_recorded(g_, nullptr, nullptr);
   finish();
 }
 
@@ -196,13 +196,12 @@ void sema_wait::enqueue(bool at_front) noexcept {
   }
 }
 
-std::uint8_t sema_wait::park_here(const wait_info& info, left_function left,
-                                  void* argument) noexcept {
+std::uint8_t sema_wait::park_here(left_function left, void* argument) noexcept {
   if (mask_ == 0 || !interrupted_before_park(g_)) {
     if (queue_.is_locked()) {
-      park_releasing(g_, info, queue_);
+      park_releasing(g_, queue_);
     } else {
-      park(g_, info, nullptr, nullptr);
+      park_recorded(g_, nullptr, nullptr);
     }
   }
   if (mask_ != 0 && g_->ended_by != 0) {

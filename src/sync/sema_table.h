@@ -9,7 +9,7 @@
 //   sema_wait wait(g, this, {.bound = true});   // arms what may end the wait, then holds the
 //                                               // bucket's lock
 //   if (nothing_to_wait_for()) wait.skip();
-//   else why = wait.sleep({reason, this, where});  // 0: popped; else the interrupt
+//   else why = wait.sleep();  // 0: popped; else the interrupt
 //
 // A bucket chains the first waiter of each address; the others of the same address hang from it in
 // a ring, so many waiters on one object do not slow down its neighbours in the table. The fields of
@@ -119,8 +119,8 @@ class sema_queue {
 // are looked at; the others' turn comes later.
 std::int64_t charge_waiting(sema_queue& q, waiter* popped) noexcept;
 
-// Parks g, whose waiter is linked in q, by a plain wait: only pop() ends it.
-void park_releasing(goroutine* g, const wait_info& info, sema_queue& q) noexcept;
+// Parks g, whose wait is recorded and waiter linked in q, by a plain wait: only pop() ends it.
+void park_releasing(goroutine* g, sema_queue& q) noexcept;
 
 // Whether somebody who can still be woken waits on the address. For destructors.
 bool has_waiters(const void* address) noexcept;
@@ -150,7 +150,8 @@ struct wait_limits {
   std::optional<std::int64_t> deadline = {};  // on the scheduler's clock
 };
 
-// One wait of the calling goroutine g on an address.
+// One wait of the calling goroutine g on an address. The caller has recorded what it waits for
+// (record_wait).
 class sema_wait {
  public:
   // Arms the wait, registers it with context and deadline, and locks the bucket. `early`: it may be
@@ -165,34 +166,34 @@ class sema_wait {
   waiter& mine() noexcept { return g_->single; }
 
   // There is nothing to wait for. Releases the lock.
-  void skip(const wait_info& info) noexcept;
+  void skip() noexcept;
   // Waits at the end of the queue, or at its front. Releases the lock. Returns 0, or the interrupt
   // that ended the wait; `left(queue)` runs under the lock in that case, with the waiter unlinked,
   // when it had been linked until then.
   template <class Left>
-  std::uint8_t sleep(const wait_info& info, bool at_front, Left&& left) noexcept {
+  std::uint8_t sleep(bool at_front, Left&& left) noexcept {
     enqueue(at_front);
     return park_here(
-        info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
+        [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
         &left);
   }
-  std::uint8_t sleep(const wait_info& info) noexcept {
+  std::uint8_t sleep() noexcept {
     enqueue(false);
-    return park_here(info, nullptr, nullptr);
+    return park_here(nullptr, nullptr);
   }
 
   // The two halves of sleep() of an early wait: between them the lock may be released.
   void enqueue(bool at_front) noexcept;
   template <class Left>
-  std::uint8_t park_early(const wait_info& info, Left&& left) noexcept {
+  std::uint8_t park_early(Left&& left) noexcept {
     return park_here(
-        info, [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
+        [](sema_queue& q, void* f) { (*static_cast<std::remove_reference_t<Left>*>(f))(q); },
         &left);
   }
 
  private:
   using left_function = void (*)(sema_queue&, void*);
-  std::uint8_t park_here(const wait_info& info, left_function left, void* argument) noexcept;
+  std::uint8_t park_here(left_function left, void* argument) noexcept;
   std::uint8_t finish() noexcept;
 
   goroutine* g_;

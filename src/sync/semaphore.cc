@@ -37,32 +37,31 @@ void serve(std::atomic<std::uint64_t>& state, sema_queue& q, wake_list& served) 
 
 // Waits for n units. Returns 0 or the interrupt.
 std::uint8_t wait_for(std::atomic<std::uint64_t>& state, std::uint64_t n, goroutine* g,
-                      const wait_info& info, const wait_limits& limits) noexcept {
+                      const semaphore* on, const wait_limits& limits) noexcept {
   wake_list followers;
   std::uint8_t why = 0;
   {
-    sema_wait wait(g, info.object, limits);
+    sema_wait wait(g, on, limits);
     std::uint64_t s = state.load();
     for (;;) {
       const bool mine = (s & queued) == 0 && units(s) >= n;
       if (state.compare_exchange_weak(s, mine ? s - times(n) : s | queued)) {
         if (!mine) break;
-        wait.skip(info);
+        wait.skip();
         return 0;
       }
     }
     wait.mine().element = &n;
-    why = wait.sleep(info, false, [&](sema_queue& q) { serve(state, q, followers); });
+    why = wait.sleep(false, [&](sema_queue& q) { serve(state, q, followers); });
   }
   followers.wake();
   return why;
 }
 
 // Waits for what never comes: only an interrupt ends it.
-std::uint8_t wait_for_ever(const void* key, goroutine* g, const wait_info& info,
-                           const wait_limits& limits) noexcept {
+std::uint8_t wait_for_ever(const void* key, goroutine* g, const wait_limits& limits) noexcept {
   sema_wait wait(g, key, limits);
-  return wait.sleep(info);
+  return wait.sleep();
 }
 
 bool try_take(std::atomic<std::uint64_t>& state, std::uint64_t n) noexcept {
@@ -85,10 +84,11 @@ void semaphore::acquire(std::uint64_t n, detail::site where) {
   choice_point();
   if (TAUT_LIKELY(try_take(state_, n))) return;
   goroutine* g = current_goroutine();
-  const wait_info info{wait_reason::semacquire, this, where};
-  const wait_info never{wait_reason::semacquire_never, this, where};
-  throw_unless_woken(n > units_ ? wait_for_ever(&units_, g, never, {.bound = true})
-                                : wait_for(state_, n, g, info, {.bound = true}));
+  const bool never = n > units_;
+  record_wait(
+      g, wait_info{never ? wait_reason::semacquire_never : wait_reason::semacquire, this, where});
+  throw_unless_woken(never ? wait_for_ever(&units_, g, {.bound = true})
+                           : wait_for(state_, n, g, this, {.bound = true}));
 }
 
 result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* context,
@@ -97,11 +97,12 @@ result<void> semaphore::acquire_until(std::uint64_t n, detail::context_node* con
   if (const std::error_code ended = context_error(context)) return ended;
   if (TAUT_LIKELY(try_take(state_, n))) return {};
   goroutine* g = current_goroutine();
-  const wait_info info{wait_reason::semacquire, this, where};
-  const wait_info never{wait_reason::semacquire_never, this, where};
+  const bool never = n > units_;
+  record_wait(
+      g, wait_info{never ? wait_reason::semacquire_never : wait_reason::semacquire, this, where});
   const wait_limits limits{.bound = true, .explicit_context = true, .context = context};
   const std::uint8_t why =
-      n > units_ ? wait_for_ever(&units_, g, never, limits) : wait_for(state_, n, g, info, limits);
+      never ? wait_for_ever(&units_, g, limits) : wait_for(state_, n, g, this, limits);
   return interrupt_error(g, why, context);
 }
 

@@ -61,8 +61,7 @@ void forget(std::atomic<std::uint64_t>* hints, int n) noexcept {
 std::int64_t profiled_since() noexcept { return mutexes_are_profiled() ? now() : 0; }
 
 // The writer's step behind its readers: waits for one permit.
-void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info) noexcept {
-  goroutine* g = current_goroutine();
+void wait_drained(goroutine* g, const void* key, std::uint32_t& permits) noexcept {
   sema_queue q(key);
   if (permits > 0) {
     --permits;
@@ -75,7 +74,7 @@ void wait_drained(const void* key, std::uint32_t& permits, const wait_info& info
   const std::int64_t since = profiled_since();
   if constexpr (records) w.since = since;
   q.push_back(w);
-  park_releasing(g, info, q);
+  park_releasing(g, q);
   if (since != 0) note_mutex(contention::waiter, now() - since, 1);
 }
 
@@ -93,7 +92,7 @@ void shared_mutex::lock_shared(detail::site where) {
   choice_point();
   if (TAUT_UNLIKELY(readers_.fetch_add(1) < 0)) {
     goroutine* g = current_goroutine();
-    const wait_info info{wait_reason::rwmutex_rlock, this, where};
+    record_wait(g, wait_info{wait_reason::rwmutex_rlock, this, where});
     bool admitted = false;
     const auto take_permit = [&] {
       if (admitted_ > 0) {
@@ -106,8 +105,8 @@ void shared_mutex::lock_shared(detail::site where) {
     sema_wait wait(g, &admitted_, {});
     if constexpr (records) wait.mine().since = since;
     if (take_permit()) {
-      wait.skip(info);
-    } else if (const std::uint8_t why = wait.sleep(info, false, [&](sema_queue&) {
+      wait.skip();
+    } else if (const std::uint8_t why = wait.sleep(false, [&](sema_queue&) {
                  // A permit that nobody took may be this reader's.
                  if (!take_permit()) readers_.fetch_sub(1);
                })) {
@@ -164,7 +163,9 @@ void shared_mutex::lock(detail::site where) {
   // Readers may have left in between: leaving_ is negative then, and the sum says who is still
   // there.
   if (holding != 0 && leaving_.fetch_add(holding) + holding != 0) {
-    wait_drained(&drained_, drained_, {wait_reason::rwmutex_lock, this, where});
+    goroutine* g = current_goroutine();
+    record_wait(g, wait_info{wait_reason::rwmutex_lock, this, where});
+    wait_drained(g, &drained_, drained_);
   }
 }
 

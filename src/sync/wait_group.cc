@@ -8,13 +8,9 @@
 // and is the last access of done() to the group. So the two races that Go's WaitGroup panics for
 // (an add that overtakes a wait, a group used again before an earlier wait returned) do no harm
 // here: a wait ends when the counter was zero once after it began.
-//
-// Memory order
-//   MO-1  relaxed: places, for diagnosis.
 #include "taut/wait_group.h"
 
 #include "base/check.h"
-#include "base/recording.h"
 #include "sync/sema_table.h"
 #include "taut/panic.h"
 
@@ -34,17 +30,17 @@ std::uint64_t with_counter(std::uint64_t state, std::int32_t n) noexcept {
 }
 
 // Waits on `state` until the counter is zero. Returns 0 or the interrupt.
-std::uint8_t wait_zero(std::atomic<std::uint64_t>& state, goroutine* g, const wait_info& info,
+std::uint8_t wait_zero(std::atomic<std::uint64_t>& state, goroutine* g, const wait_group* group,
                        const wait_limits& limits) noexcept {
-  sema_wait wait(g, info.object, limits);
+  sema_wait wait(g, group, limits);
   std::uint64_t s = state.load();
   do {
     if (counter(s) == 0) {
-      wait.skip(info);
+      wait.skip();
       return 0;
     }
   } while (!state.compare_exchange_weak(s, s | waited_for));
-  return wait.sleep(info, false, [&](sema_queue& q) {
+  return wait.sleep(false, [&](sema_queue& q) {
     if (q.empty()) state.fetch_and(~waited_for);
   });
 }
@@ -57,10 +53,8 @@ wait_group::~wait_group() {
   }
 }
 
-void wait_group::add(int n, detail::site where) {
+void wait_group::change(int n) {
   choice_point();
-  if (records && where)
-    (n > 0 ? added_ : done_).store(where, std::memory_order_relaxed);  // MO-1
   std::uint64_t s = state_.load();
   for (;;) {
     std::int32_t after = 0;
@@ -86,16 +80,17 @@ void wait_group::wait(detail::site where) {
   choice_point();
   if (counter(state_.load()) == 0) return;
   goroutine* g = current_goroutine();
-  throw_unless_woken(
-      wait_zero(state_, g, {wait_reason::wait_group_wait, this, where}, {.bound = true}));
+  record_wait(g, wait_info{wait_reason::wait_group_wait, this, where});
+  throw_unless_woken(wait_zero(state_, g, this, {.bound = true}));
 }
 
 result<void> wait_group::wait_until(detail::context_node* context, detail::site where) {
   choice_point();
   if (counter(state_.load()) == 0) return {};
   goroutine* g = current_goroutine();
-  const std::uint8_t why = wait_zero(state_, g, {wait_reason::wait_group_wait, this, where},
-                                     {.bound = true, .explicit_context = true, .context = context});
+  record_wait(g, wait_info{wait_reason::wait_group_wait, this, where});
+  const std::uint8_t why =
+      wait_zero(state_, g, this, {.bound = true, .explicit_context = true, .context = context});
   return interrupt_error(g, why, context);
 }
 

@@ -68,7 +68,6 @@ bool tick_channel::stop() noexcept {
   if constexpr (records) channel_->timer_armed.store(false, std::memory_order_relaxed);  // MO-1
   if (channel_->count.load() != 0) {
     channel_->count.store(0);
-    channel_->take_at = channel_->put_at;
     active = true;
   }
   return active;

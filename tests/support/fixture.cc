@@ -74,11 +74,8 @@ std::size_t waiting(rt::wait_reason reason) {
   rt::the_registry().for_each([&](const rt::goroutine& g) {
     // The main thread waits in run(), which is no wait of the test's.
     const detail::site at = g.wait_site.load();
-    if (g.is_thread && at && std::string_view(at->file).ends_with("sched/runtime.cc"))
-      return;
-    if (g.state.load() == rt::goroutine_state::waiting && g.park_sequence.load() % 2 == 1 &&
-        g.reason.load() == reason)
-      ++n;
+    if (g.is_thread && at && std::string_view(at->file).ends_with("sched/runtime.cc")) return;
+    if (g.state.load() == rt::goroutine_state::waiting && g.reason.load() == reason) ++n;
   });
   return n;
 }

@@ -35,7 +35,7 @@ constexpr const char* needed[] = {"goroutine",
                                   "goroutine.parent",
                                   "goroutine.state",
                                   "goroutine.reason",
-                                  "goroutine.park_sequence",
+                                  "goroutine.dispatches",
                                   "goroutine.sp",
                                   "goroutine.stack_low",
                                   "goroutine.stack_high",
@@ -238,14 +238,15 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   table_goroutine g;
   g.id = value("goroutine.id");
   g.parent = value("goroutine.parent");
-  g.sequence = value("goroutine.park_sequence");
+  g.dispatches = value("goroutine.dispatches");
   g.state = text(states_, value("goroutine.state"));
   g.reason = text(reasons_, value("goroutine.reason"));
-  g.waits = g.sequence % 2 == 1 && g.state == "waiting";
+  g.waits = g.state == "waiting";
   g.pinned = value("goroutine.pinned") != 0;
   g.since = static_cast<std::int64_t>(value("goroutine.wait_since"));
   g.object = value("goroutine.wait_object");
   g.sp = value("goroutine.sp");
+  if (g.state == "runnable" && g.sp == 0) g.state = "running";
   g.stack_low = value("goroutine.stack_low");
   g.stack_high = value("goroutine.stack_high");
   g.created = site_at(value("goroutine.created"));
@@ -364,7 +365,7 @@ bool debug_table::unchanged(const table_goroutine& g) const {
   if (!from_.live()) return true;
   bytes buffer;
   return record(g.address, "goroutine", buffer) &&
-         get(buffer.data(), "goroutine.park_sequence") == g.sequence &&
+         get(buffer.data(), "goroutine.dispatches") == g.dispatches &&
          get(buffer.data(), "goroutine.id") == g.id && get(buffer.data(), "goroutine.sp") == g.sp;
 }
 

@@ -25,7 +25,7 @@ struct table_goroutine {
   bool pinned = false;
   std::int64_t since = 0;  // scheduler's clock
   std::uint64_t object = 0;
-  std::uint64_t sequence = 0;
+  std::uint64_t dispatches = 0;
   table_site created;
   std::uint64_t sp = 0, stack_low = 0, stack_high = 0;
   int thread = 0;  // that runs it, else 0

@@ -215,12 +215,13 @@ class Goroutine:
 
         self.id, self.parent = get("id"), get("parent")
         self.is_thread, self.system = bool(get("is_thread")), bool(get("system"))
-        self.sequence = get("park_sequence")
         self.state = self._text(table.states, get("state"))
         self.reason = self._text(table.reasons, get("reason"))
         self.object, self.since = get("wait_object"), signed(get("wait_since"))
         self.waits_at, self.created = get("wait_site"), get("created")
         self.sp, self.low, self.high = get("sp"), get("stack_low"), get("stack_high")
+        if self.state == "runnable" and self.sp == 0:
+            self.state = "running"
         self.cases, self.case_list = get("wait_cases"), get("wait_case_list")
         self.pinned, self.labels_at = bool(get("pinned")), get("labels")
         offset, size = table.fields.get("goroutine.name", (0, 0))
@@ -232,7 +233,7 @@ class Goroutine:
         return texts[index] if index < len(texts) else f"?{index}"
 
     def waits(self):
-        return self.sequence % 2 == 1 and self.state == "waiting"
+        return self.state == "waiting"
 
     def status(self):
         """As Go's dumps name it."""

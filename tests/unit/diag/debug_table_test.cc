@@ -133,7 +133,7 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
                            t.get(labels, "labels.used")),
           s.labels_of(g));
     }
-    if (!g.stable || t.get(at, "goroutine.park_sequence") != g.park_sequence) continue;
+    if (!g.stable || t.get(at, "goroutine.dispatches") != g.dispatches) continue;
     ++stable;
     EXPECT_EQ(t.text(t.head().states, t.get(at, "goroutine.state")), "waiting");
     EXPECT_EQ(t.text(t.head().reasons, t.get(at, "goroutine.reason")), to_text(g.reason));
