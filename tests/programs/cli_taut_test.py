@@ -71,6 +71,12 @@ class TautTest(unittest.TestCase):
             leaks = json.loads(self.good("leaks", self.saved("goroutineleak", debug), "--json", status=1))
             self.assertEqual((leaks["proved"], leaks["suspected"]), (1, 0))
             self.assertTrue(leaks["leaks"][0]["blocked"]["file"].endswith("debug_serve.cc"), debug)
+        # Only what the detector has judged is judged, also when it went through `dump --json`.
+        self.good("leaks", self.saved("goroutine", 2), status=3)
+        judged = pathlib.Path(self.folder.name, "judged")
+        judged.write_text(self.good("dump", self.saved("goroutine", 3), "--json"), encoding="utf-8")
+        self.assertEqual(self.good("leaks", judged, status=1).splitlines()[:6],
+                         self.good("leaks", self.saved("goroutine", 3), status=1).splitlines()[:6])
 
     def test_no_growth(self):
         for debug in (0, 1, 2, 3):

@@ -183,10 +183,14 @@ class CommandTest(unittest.TestCase):
         self.assertIn("20 goroutines may never run again, 1 place\n", out)
         self.assertIn("suspected: so many for so long at one place", " ".join(out.split()))
         out = self.good("leaks", self.address, status=1)
-        self.assertIn("note         the service has no goroutineleak profile", out)
+        self.assertIn("the service has no goroutineleak profile", " ".join(out.split()))
         send = self.file("send.txt", DUMP.split("goroutine 40")[0].encode())
-        self.assertIn("no leaks found: 21 goroutines", self.good("leaks", send))
-        self.good("leaks", send, "--more-than", "5")
+        # Who cannot judge must not seem to have found nothing.
+        out = self.good("leaks", send, status=3)
+        self.assertTrue(out.startswith("not judged: 21 goroutines looked at, but this dump does not say"), out)
+        self.assertNotIn("no leaks found", out)
+        self.assertIs(json.loads(self.good("leaks", send, "--json", status=3))["judged"], False)
+        self.good("leaks", send, "--more-than", "5", status=3)
         self.good("leaks", send, "--more-than", "5", "--suspected-too", status=1)
 
     def test_top_once(self):

@@ -31,7 +31,7 @@ const char* example_of(std::string_view verb) {
     return "  taut diff before.txt after.txt\n  taut diff localhost:6060 --after 30s\n"
            "Exit code: 0 clean, 1 growth found, 2 bad input.\n";
   return "  taut leaks localhost:6060\n  taut leaks crash.txt --more-than 20\n"
-         "Exit code: 0 nothing proved, 1 leaks proved, 2 bad input.\n";
+         "Exit code: 0 judged and nothing proved, 1 leaks proved, 2 bad input, 3 nobody judged.\n";
 }
 
 std::string version_text() {
@@ -261,8 +261,7 @@ class parser {
     text += "  help        This text; taut help VERB tells more.\n\n";
     return text + sources_help +
            "\nReads Go 1.19 to 1.27 and taut programs.\nExit code: 0 fine, 1 leaks or growth "
-           "found, "
-           "2 bad input.\n";
+           "found, 2 bad input, 3 leaks not judged.\n";
   }
 
   std::string help(const std::string& name) const {

@@ -69,7 +69,9 @@ class memory_source final : public source {
   leak_answer read_leaks() override {
     leak_answer answer;
     answer.goroutines = read(detail::full);
-    answer.note = "memory alone proves little; ask the running service by its URL for proofs.";
+    answer.note =
+        "memory does not show who could still wake whom; give the URL of the running service, or "
+        "a goroutineleak profile that it saved.";
     return answer;
   }
   bool live() const override { return memory_->live(); }

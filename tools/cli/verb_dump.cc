@@ -141,6 +141,18 @@ json json_of(const dump& d, const goroutine_group& g, bool members) {
             {"blocked", g.blocked == nullptr ? json() : json_of(*g.blocked)},
             {"created", g.where->created.file.empty() ? json() : json_of(g.where->created)}};
   if (!members) return j;
+  if (d.judged) {
+    const std::uint32_t fate = g.members.front()->verdict;
+    j["verdict"] = "alive";
+    if (fate != 0) {
+      const verdict& v = d.verdicts[fate - 1];
+      j["verdict"] = v.proved ? "proved" : "suspected";
+      j["cause"] = v.cause;
+      j["explanation"] = v.explanation;
+      j["fix"] = v.fix;
+      j["culprit"] = json_of(v.culprit);
+    }
+  }
   j["guessed_state"] = g.members.front()->guessed_state;
   if (const std::string& object = d.object_of(*g.members.front()); !object.empty())
     j["object"] = object;
