@@ -71,6 +71,39 @@ TEST(diff, knows_a_place_in_every_format) {
   EXPECT_EQ(diff.places.back().after, 20u);
 }
 
+// One stuck program, as it told itself and as its memory tells.
+TEST(diff, kinds_that_name_places_differently_are_comparable) {
+  const auto blocked_in = [](const std::string& name, const std::string& folder) {
+    std::string text;
+    for (int i = 1; i <= 30; ++i)
+      text += "goroutine " + std::to_string(i) + " [chan send]:\n" + name + "(...)\n\t" + folder +
+              "leaky/order.cc:23\ncreated by order\n\t" + folder + "leaky/order.cc:44\n\n";
+    return parsed(text);
+  };
+  const dump_diff same =
+      compare(blocked_in("charge", "leaky_search/"),
+              blocked_in("search::(anonymous namespace)::charge", "/src/leaky_search/"), {});
+  EXPECT_EQ(same.grown, 0u);
+  ASSERT_EQ(same.places.size(), 1u);
+  EXPECT_EQ(same.places[0].before, 30u);
+  EXPECT_EQ(same.places[0].after, 30u);
+  // Files of one name in two folders are two.
+  EXPECT_EQ(compare(blocked_in("f", "/src/a/"), blocked_in("g", "/src/b/"), {}).places.size(), 2u);
+}
+
+TEST(diff, those_without_a_stack_are_told_apart_by_state) {
+  std::string text;
+  for (int i = 1; i <= 40; ++i)
+    text += "goroutine " + std::to_string(i) + (i <= 20 ? " [chan send]" : " [select]") +
+            ":\n\tgoroutine running on other thread; stack unavailable\n\n";
+  const dump_diff diff = compare(parsed(text), parsed(text), {});
+  ASSERT_EQ(diff.places.size(), 2u);
+  EXPECT_EQ(diff.places[0].before, 20u);
+  EXPECT_NE(diff.places[0].state, diff.places[1].state);
+  EXPECT_NE(diff_text(compare(dump(), parsed(text), {}), {}, {}).find("no stack"),
+            std::string::npos);
+}
+
 TEST(diff, notes_that_the_number_doubled) {
   const dump_diff diff = compare(parsed(crowd(1, 20, "select", "a.go:5")),
                                  parsed(crowd(1, 40, "select", "a.go:5")), {});
