@@ -39,6 +39,7 @@ class frame_walker {
   const std::vector<frame>& names_of(std::uint64_t pc);
   std::vector<frame> look_up(std::uint64_t pc);
   void report_modules();
+  void report_vdso();
 
   const process_memory& from_;
   std::uint32_t machine_;
@@ -48,8 +49,5 @@ class frame_walker {
   code_scopes scopes_;
   std::unordered_map<std::uint64_t, std::vector<frame>> names_;
 };
-
-// "taut::rt::park" of "void taut::v0::rt::park(taut::v0::rt::goroutine*)".
-std::string short_function_name(const std::string& demangled);
 
 }  // namespace taut::cli

@@ -21,12 +21,12 @@ bool begins(const frame& f, std::string_view prefix) { return f.function.starts_
 bool is_hidden(const frame& f, const std::string& root) {
   for (std::string_view prefix :
        {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
-        "std::invoke", "__clone", "start_thread", "__restore_rt"}) {
+        "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread", "__restore_rt"}) {
     if (begins(f, prefix)) return true;
   }
   const bool ours =
       (!root.empty() && f.file.starts_with(root)) || f.file.find("/include/taut/") != f.file.npos;
-  return ours && !begins(f, "taut::");
+  return ours && (!begins(f, "taut::") || f.function.ends_with("{lambda}"));
 }
 
 // Every goroutine's outermost frame tells.
@@ -39,6 +39,7 @@ std::string root_of(const std::vector<frame>& frames) {
   return {};
 }
 
+// What libtaut's own text says in the place of a function, for only the place is known.
 std::string stem_of(const std::string& file) {
   const std::string name = file.substr(file.rfind('/') + 1);
   return name.substr(0, name.find('.'));
@@ -99,7 +100,7 @@ class memory_source final : public source {
     // The program's own start of its first goroutine is no place of interest.
     if (const table_site& at = from.created;
         !at.file.empty() && !at.file.ends_with("/sched/runtime.cc"))
-      s.created = {stem_of(at.file), at.file, at.line};
+      s.created = {{}, at.file, at.line};
     g.stack = d.intern(std::move(s));
     return g;
   }
@@ -164,7 +165,7 @@ std::string memory_source::read_raw() {
               (f.file.empty() ? "?" : f.file) + ":" + std::to_string(f.line) + "\n";
     }
     if (!s.created.file.empty()) {
-      text += "created by " + s.created.function;
+      text += "created by " + stem_of(s.created.file);
       if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
       text += "\n\t" + s.created.file + ":" + std::to_string(s.created.line) + "\n";
     }

@@ -97,6 +97,7 @@ class live_memory final : public process_memory {
           std::ws;
       std::getline(parts, m.path);
       m.writable = access.size() > 1 && access[1] == 'w';
+      if (m.path == "[vdso]") vdso_ = m.low;
       if (!m.path.starts_with('/')) m.path.clear();
       if (const std::size_t gone = m.path.rfind(" (deleted)"); gone != std::string::npos)
         m.path.erase(gone);
