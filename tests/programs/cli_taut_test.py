@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The taut command on a taut service: tests/programs/debug_serve.cc, which leaks one goroutine.
+"""The taut command on taut services: debug_serve.cc, which leaks one goroutine, and debug_waits.cc, which
+has one in each kind of wait.
 
-usage: cli_taut_test.py TAUT SERVICE
+usage: cli_taut_test.py TAUT DEBUG_SERVE DEBUG_WAITS
 """
 import json
 import pathlib
@@ -17,15 +18,17 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import services  # noqa: E402
 
 # What BUILD is to the other tests is the service to this one.
-SERVICE = BUILD
+SERVICE, WAITS = BUILD, pathlib.Path(sys.argv[3]).resolve()
 STUCK = {("wait_for_work", "chan receive"): 5, ("wait_for_answer", "chan receive"): 3,
          ("main::{lambda}::{lambda}", "chan send"): 1}
 
 
-class TautTest(unittest.TestCase):
+class OnService(unittest.TestCase):
+    program = SERVICE
+
     @classmethod
     def setUpClass(cls):
-        cls.service = services.TestProgram(SERVICE)
+        cls.service = services.TestProgram(cls.program)
         cls.address = cls.service.profiles
         cls.folder = tempfile.TemporaryDirectory()
 
@@ -44,13 +47,18 @@ class TautTest(unittest.TestCase):
         path.write_bytes(services.get(self.address, f"/debug/pprof/{profile}?debug={debug}"))
         return path
 
+    def groups(self, source):
+        return json.loads(self.good("goroutines", source, "--json"))["groups"]
+
+
+class TautTest(OnService):
     def test_places_and_states(self):
         for source in (self.address, *(self.saved("goroutine", debug) for debug in (0, 1, 2, 3))):
             found = {}
-            for group in json.loads(self.good("goroutines", source, "--json"))["groups"]:
+            for group in self.groups(source):
                 if group["blocked"] and group["blocked"]["file"].endswith("debug_serve.cc"):
                     # debug=1 has no frame that would tell the state.
-                    name = group["blocked"]["function"]
+                    name = group["blocked"]["function"].removeprefix("(anonymous namespace)::")
                     state = group["state"] or [s for f, s in STUCK if f == name][0]
                     if (name, state) in STUCK:
                         found[name, state] = found.get((name, state), 0) + group["count"]
@@ -73,10 +81,9 @@ class TautTest(unittest.TestCase):
             self.assertTrue(leaks["leaks"][0]["blocked"]["file"].endswith("debug_serve.cc"), debug)
         # Only what the detector has judged is judged, also when it went through `dump --json`.
         self.good("leaks", self.saved("goroutine", 2), status=3)
-        judged = pathlib.Path(self.folder.name, "judged")
-        judged.write_text(self.good("dump", self.saved("goroutine", 3), "--json"), encoding="utf-8")
-        self.assertEqual(self.good("leaks", judged, status=1).splitlines()[:6],
-                         self.good("leaks", self.saved("goroutine", 3), status=1).splitlines()[:6])
+        saved, again = self.saved("goroutine", 3), pathlib.Path(self.folder.name, "again")
+        again.write_text(self.good("dump", saved, "--json"), encoding="utf-8")
+        self.assertEqual(self.good("leaks", again, status=1), self.good("leaks", saved, status=1))
 
     def test_no_growth(self):
         for debug in (0, 1, 2, 3):
@@ -85,7 +92,52 @@ class TautTest(unittest.TestCase):
 
     def test_top(self):
         out = self.good("top", self.address, "--once")
-        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +wait_for_work")
+        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +\S*( \S+)?wait_for_work")
+
+
+class WaitsTest(OnService):
+    program = WAITS
+
+    def by_line(self, source):
+        """(state, function) by the line where it is blocked, of those in the program itself."""
+        return {g["blocked"]["line"]: (g["state"], g["blocked"]["function"]) for g in self.groups(source)
+                if g["blocked"]["file"].endswith("debug_waits.cc")}
+
+    def process(self):
+        pid = self.service.run.pid
+        if "may not be" in taut("goroutines", pid)[2]:
+            self.skipTest("nobody may look into other processes here")
+        return pid
+
+    def test_profiles_tell_what_everybody_waits_for(self):
+        exact = {line: state for line, (state, _) in self.by_line(self.address).items() if state != "syscall"}
+        self.assertEqual(len(exact), 19)
+        for debug in (0, 1):
+            seen = self.by_line(self.saved("goroutine", debug))
+            for line, state in exact.items():
+                # debug=1 leaves out all that would tell a channel's operation.
+                known = (state, "") if debug == 1 and state in ("chan receive", "select") else (state,)
+                self.assertIn(seen.get(line, ("nowhere",))[0], known, f"line {line} of debug={debug}")
+
+    def test_kinds_of_sources_are_comparable(self):
+        pid = self.process()
+        for debug in (0, 1, 2, 3):
+            for pair in ((self.saved("goroutine", debug), pid), (pid, self.saved("goroutine", debug))):
+                moved = [(p["blocked"], p["change"])
+                         for p in json.loads(self.good("diff", *pair, "--json"))["places"]
+                         if p["change"] and p["blocked"]["file"].endswith("debug_waits.cc")]
+                self.assertEqual(moved, [], pair)
+
+    def test_names_from_memory_are_whole(self):
+        seen = self.by_line(self.process())
+        names = {name for _, name in seen.values()}
+        self.assertIn("(anonymous namespace)::receives", names)
+        self.assertIn("main::{lambda}::{lambda}", names)
+        for name in names:
+            self.assertRegex(name, r"\A(\(anonymous namespace\)::\w+|main(::{lambda})+)\Z")
+        out = self.good("dump", self.process())
+        for leaked in ("_FUN", "{lambda#", "operator()", "@"):
+            self.assertNotIn(leaked, out)
 
 
 if __name__ == "__main__":
