@@ -47,13 +47,13 @@ class Memory(unittest.TestCase):
         self.assertEqual(child.stdout.readline(), "ready\n")
         return child
 
-    def make_core(self):
+    def make_core(self, command="gcore-goroutines"):
         if shutil.which("gdb") is None:
             self.skipTest("gdb is not installed")
         core = self.folder / "core"
         done = subprocess.run(
             ["gdb", "-q", "-batch", "-nx", "-iex", "set auto-load off", "-ex",
-             f"source {options.script}", "-ex", "run", "-ex", f"gcore-goroutines {core}",
+             f"source {options.script}", "-ex", "run", "-ex", f"{command} {core}",
              options.program], capture_output=True, text=True, timeout=120)
         self.assertTrue(core.exists(), done.stderr)
         return core
@@ -117,6 +117,27 @@ class Memory(unittest.TestCase):
         done = taut("dump", "--raw", self.make_core())
         self.assertEqual(done.stderr, "")
         self.check_dump(done.stdout, "abort")
+
+    def test_times_of_a_core(self):
+        """A core does not say when it was written: a wait is at least as long as what it knows."""
+        core = self.make_core()
+        for verb in ("dump", "goroutines"):
+            self.assertRegex(taut(verb, core).stdout, r"(for | )>\d+(ms|s)\b")
+        again = self.folder / "again.json"
+        again.write_text(taut("dump", core, "--json").stdout)
+        self.assertRegex(taut("goroutines", again).stdout, r" >\d+(ms|s)\b")
+        child = self.start()
+        self.assertNotIn(">", taut("goroutines", child.pid).stdout)
+
+    def test_core_without_stacks(self):
+        """As GDB's own gcore writes it on newer kernels: why there is none must be said."""
+        core = self.make_core("gcore")
+        out = taut("goroutines", core).stdout
+        if "no stack" not in out:
+            self.skipTest("this kernel lets gcore write stacks")
+        for verb in ("dump", "goroutines", "leaks"):
+            self.assertRegex(" ".join(taut(verb, core).stdout.split()),
+                             r"note:? the stacks of \d goroutines are not in this core: .* gcore-goroutines")
 
     def test_damaged_core(self):
         """Truncated, altered where it hurts, and random: a sentence or a part, never a crash."""

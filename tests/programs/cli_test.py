@@ -152,6 +152,25 @@ class CommandTest(unittest.TestCase):
         rows = json.loads(self.good("goroutines", "--json", self.dump))["groups"]
         self.assertEqual([r["count"] for r in rows], [20, 1, 1])
 
+    def test_stalls(self):
+        """Who kept a worker from others, as taut's debug=3 tells."""
+        def stall(goroutine, kind, seconds, line):
+            return {"goroutine": goroutine, "worker": 1, "kind": kind, "duration_ns": int(seconds * 1e9),
+                    "frames": [{"function": "taut::rt::x", "file": "/t/x.cc", "line": 1, "runtime": True},
+                               {"function": "app::hash", "file": "/src/app/hash.cc", "line": line}]}
+        dump = {"total": 1, "goroutines": [{"id": 1, "state": "running", "frames": []}], "objects": [],
+                "stalls": [stall(7, "hogged", 1.2, 3), stall(9, "hogged", 3.5, 3), stall(7, "blocked", 0.25, 8)]}
+        path = self.file("stalls.json", json.dumps(dump).encode())
+        wanted = (r"\n +2 +3s +computing +app/hash\.cc:3 +app::hash +7, 9\n"
+                  r" +1 +250ms +blocked +app/hash\.cc:8 +app::hash +7\n")
+        for verb in ("dump", "goroutines"):
+            self.assertRegex(self.good(verb, path), wanted)
+            # Asked for something else, nobody wants to see them.
+            self.assertNotIn("STALLS", self.good(verb, path, "--state", "running"))
+            self.assertNotIn("STALLS", self.good(verb, self.dump))
+        again = self.file("again.json", self.good("dump", path, "--json").encode())
+        self.assertRegex(self.good("goroutines", again), wanted)
+
     def test_width(self):
         long = self.file("long.txt", DUMP.replace("main.fetch", "main." + "very" * 40).encode())
         for verb in ("dump", "goroutines", "leaks"):

@@ -120,6 +120,8 @@ dump_diff compare(const dump& before, const dump& after, const diff_limits& limi
         "the number of goroutines has doubled: read the dump before changing code.");
   if (before.truncated || after.truncated)
     diff.notes.push_back("a dump is cut off: counts are of what it still holds.");
+  for (const dump* d : {&before, &after})
+    diff.notes.insert(diff.notes.end(), d->notes.begin(), d->notes.end());
   return diff;
 }
 

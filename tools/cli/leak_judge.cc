@@ -139,6 +139,8 @@ leak_list judge(const leak_answer& answer, const leak_limits& limits) {
     list.groups.push_back(std::move(group));
   }
   list.goroutines = std::max(d.existing, d.total());
+  list.waits_at_least = d.waits_at_least;
+  list.notes = d.notes;
   list.sort_and_count();
   if (idle_mains != 0)
     list.notes.push_back(

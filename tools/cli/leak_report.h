@@ -33,6 +33,7 @@ struct leak_list {
   std::uint64_t goroutines = 0;    // looked at
   std::uint64_t proved = 0, suspected = 0;
   double seconds = -1;             // the search took; -1: not known
+  bool waits_at_least = false;     // see dump
   std::string not_judged;          // why nobody could prove anything; empty: somebody did
   std::vector<std::string> notes;  // sentences
 

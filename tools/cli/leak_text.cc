@@ -50,7 +50,7 @@ class writer {
     text += ", " + std::to_string(causes) + " " + what;
     text_ += shorten(text, width_) + "\n";
     for (const leak_group& g : list.groups) {
-      if (g.proved == proved) group(g);
+      if (g.proved == proved) group(g, list.waits_at_least);
     }
   }
 
@@ -110,9 +110,9 @@ class writer {
     if (!f.function.empty()) line("", printable(f.function), false);
   }
 
-  void group(const leak_group& g) {
+  void group(const leak_group& g, bool at_least) {
     std::string head = grouped(g.count) + " \u00d7 " + printable(g.waits_for);
-    if (g.longest >= 0) head += "  for " + duration_text(g.longest);
+    if (g.longest >= 0) head += (at_least ? "  for >" : "  for ") + duration_text(g.longest);
     const std::string verdict = (g.proved ? "proved: " : "suspected: ") + printable(g.evidence);
     const std::size_t width = 2 + columns_of(head);
     text_ += "\n  " + shorten(head, width_ - 2);

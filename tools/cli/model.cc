@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cli/error.h"
+#include "cli/text.h"
 
 namespace taut::cli {
 namespace {
@@ -171,6 +172,11 @@ std::uint32_t dump::intern(stack&& s) {
 const std::string& dump::object_of(const goroutine& g) const {
   static const std::string none;
   return g.object != 0 && g.object <= objects.size() ? objects[g.object - 1] : none;
+}
+
+std::string dump::wait_text(std::int64_t nanoseconds) const {
+  if (nanoseconds < 0) return {};
+  return (waits_at_least ? ">" : "") + duration_text(nanoseconds);
 }
 
 bool is_library(const frame& f) {

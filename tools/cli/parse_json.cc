@@ -17,6 +17,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::size_t most_stalls = 4096;
+
 frame frame_of(const json& j) {
   frame f;
   if (!j.is_object()) return f;
@@ -95,6 +97,7 @@ class json_dump {
     } else if (event == json::parse_event_t::object_end && depth == 2) {
       if (section_ == "goroutines" || section_ == "groups") add_element(parsed);
       if (section_ == "objects") describe(parsed);
+      if (section_ == "stalls") add_stall(parsed);
       return false;
     }
     return true;
@@ -162,6 +165,17 @@ class json_dump {
     if (!j.is_object()) return;
     if (const auto at = objects_.find(text_at(j, "id")); at != objects_.end())
       to_.objects[at->second - 1] = object_text(j);
+  }
+
+  void add_stall(const json& j) {
+    if (!j.is_object() || to_.stalls.size() >= most_stalls) return;
+    stall s;
+    s.goroutine = number_at(j, "goroutine");
+    s.blocked = text_at(j, "kind") == "blocked";
+    s.duration = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(number_at(j, "duration_ns"), std::uint64_t{1} << 62));
+    s.stack = to_.intern(stack_of(j));
+    to_.stalls.push_back(s);
   }
 
   // Verdicts that differ in nothing but the goroutines they name are one.
@@ -235,6 +249,12 @@ dump parse_json(std::string_view bytes, const std::string& source) {
                        "/debug/pprof/goroutine?debug=3 of a taut service answers.");
     d.truncated |= flag_at(root, "truncated");
     d.existing = number_at(root, "total");
+    d.waits_at_least = flag_at(root, "waits_at_least");
+    if (const auto notes = root.find("notes"); notes != root.end() && notes->is_array()) {
+      for (const json& note : *notes) {
+        if (note.is_string() && d.notes.size() < 16) d.notes.push_back(note.get<std::string>());
+      }
+    }
   } catch (const json::exception&) {
     throw user_error(source + " begins like JSON but is damaged or ends early; fetch it again.");
   }

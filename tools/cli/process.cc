@@ -62,8 +62,15 @@ class memory_source final : public source {
     dump d;
     d.source = name_;
     d.truncated = all.unreadable != 0;
+    d.waits_at_least = !all.now_is_exact;
+    without_stack_ = 0;
     for (const table_goroutine& g : all.goroutines)
       d.goroutines.push_back(convert(d, all, g, wanted));
+    if (without_stack_ != 0 && !memory_->live())
+      d.notes.push_back("the stacks of " + std::to_string(without_stack_) +
+                        " goroutines are not in this core: gcore stops at the guard pages between "
+                        "stacks (Linux 6.13 and newer); write it with gcore-goroutines in GDB, or "
+                        "let the kernel write it.");
     return d;
   }
   std::string read_raw() override;
@@ -113,8 +120,12 @@ class memory_source final : public source {
         pcs = walker_.walk_running(r, g.stack_low, g.stack_high);
       });
     }
-    if (pcs.empty() && (g.waits || g.state == "runnable") && table_.saved_registers(g, registers)) {
-      pcs = walker_.walk_parked(registers, g.stack_high);
+    if (pcs.empty() && (g.waits || g.state == "runnable")) {
+      if (table_.saved_registers(g, registers)) {
+        pcs = walker_.walk_parked(registers, g.stack_high);
+      } else {
+        ++without_stack_;
+      }
       // It ran meanwhile: what was read is of two times.
       if (!table_.unchanged(g)) pcs.clear();
     }
@@ -134,6 +145,7 @@ class memory_source final : public source {
   std::string name_;
   debug_table table_;
   frame_walker walker_;
+  std::size_t without_stack_ = 0;  // that should have one, of the last read
 };
 
 // Go's debug=2 text.
