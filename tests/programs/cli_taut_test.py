@@ -7,6 +7,7 @@ usage: cli_taut_test.py TAUT DEBUG_SERVE DEBUG_WAITS
 """
 import json
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -138,6 +139,21 @@ class WaitsTest(OnService):
         out = self.good("dump", self.process())
         for leaked in ("_FUN", "{lambda#", "operator()", "@"):
             self.assertNotIn(leaked, out)
+
+    def test_objects_from_memory(self):
+        """What each waits for, of kind and address at least; who holds a lock since which line."""
+        everybody = json.loads(self.good("dump", self.process(), "--json"))["groups"]
+        source = (HERE / "debug_waits.cc").read_text(encoding="utf-8").splitlines()
+        line = {mark[1]: n for n, text in enumerate(source, 1) if (mark := re.search(r"// place: (\w+)", text))}
+        objects = {g["blocked"]["function"].rpartition("::")[2]: g.get("object") for g in everybody}
+        channel = r"chan 0x\w+ \(cap 0, len 0\), made at \S*debug_waits\.cc:%d" % line["channels"]
+        for function, pattern in {
+                "receives": channel, "selects": f"receive from {channel}; or send to {channel}",
+                "locks": r"lock 0x\w+, held by goroutine 1, taken at \S*debug_waits\.cc:%d" % line["guard"],
+                "write_locks": r"lock 0x\w+, held by .*", "groups": r"wait group 0x\w+",
+                "conditions": r"condition 0x\w+", "semaphores": r"semaphore 0x\w+",
+                "contexts": r"context 0x\w+", "scopes": r"scope 0x\w+", "enters": r"scope 0x\w+"}.items():
+            self.assertRegex(str(objects[function]), rf"\A{pattern}\Z", function)
 
 
 if __name__ == "__main__":

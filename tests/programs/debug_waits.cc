@@ -48,7 +48,7 @@ inline void stay() { asm volatile("" ::: "memory"); }
 
 int main() {
   return taut::run([] {
-    static taut::chan<int> never(0), other(0);
+    static taut::chan<int> never(0), other(0);  // place: channels
     static taut::mutex held, guard;
     static taut::shared_mutex read_held, write_held;
     static taut::wait_group group;
@@ -62,7 +62,7 @@ int main() {
     static auto far = listener.accept().value();
     int ends[2] = {};
     if (::pipe(ends) != 0) return 1;
-    std::scoped_lock guarded(held);
+    std::scoped_lock guarded(held);  // place: guard
     read_held.lock_shared();
     write_held.lock();
     group.add(1);

@@ -22,6 +22,7 @@ def steps(page):
 def local(text):
     """Without the folders that the sources are in, and without taut's own lines."""
     text = re.sub(r"(?:[^\s(]*/)?src/(\w+/\w+\.cc):\d+", r"src/\1", text)
+    text = re.sub(r"[^\s(]*/(?=include/taut/\w+\.h)", "", text)
     return re.sub(r"(?:[^\s(]*/)?examples/leaky_search/|(?<![\w/])leaky_search/(?=\w+\.cc)", "", text)
 
 

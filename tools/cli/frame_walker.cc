@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "cli/frame_names.h"
+#include "cli/text.h"
 
 namespace taut::cli {
 namespace {
@@ -31,12 +32,6 @@ constexpr std::uint64_t most_handler_stack = 256 << 10, page = 4096;
 constexpr std::uint64_t most_vdso = 1 << 20;
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-std::string hexadecimal(std::uint64_t value) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 // The file when it is a regular one, and as far as can be seen the one that was mapped.
 int open_module(const process_memory& from, const mapping& m) {
@@ -280,6 +275,28 @@ std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
     found.back().function = std::string(file == nullptr ? "?" : file) + "+" + hexadecimal(pc - low);
   }
   return found;
+}
+
+bool frame_walker::calls(std::uint64_t return_address, std::uint64_t inside) const {
+  Dwfl_Module* module = dwfl_ == nullptr ? nullptr : dwfl_addrmodule(dwfl_, inside - 1);
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  if (module == nullptr || dwfl_module_addrinfo(module, inside - 1, &offset, &symbol, nullptr,
+                                                nullptr, nullptr) == nullptr)
+    return false;
+  const std::uint64_t start = inside - 1 - offset;
+  if (machine_ == machine_x86_64) {
+    std::byte code[5];  // e8 and a distance
+    std::int32_t distance = 0;
+    if (!from_.read(return_address - sizeof code, code, sizeof code)) return false;
+    std::memcpy(&distance, code + 1, sizeof distance);
+    return code[0] == std::byte{0xe8} &&
+           return_address + static_cast<std::uint64_t>(std::int64_t{distance}) == start;
+  }
+  const auto code = from_.get<std::uint32_t>(return_address - 4);  // bl, in words
+  if (!code || *code >> 26 != 0x25) return false;
+  const std::int64_t words = static_cast<std::int32_t>(*code << 6) >> 6;
+  return return_address - 4 + static_cast<std::uint64_t>(words * 4) == start;
 }
 
 void frame_walker::name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to) {

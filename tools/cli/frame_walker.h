@@ -31,6 +31,8 @@ class frame_walker {
                                           std::uint64_t stack_high);
   // What the frames of a walk are called; inlined calls are expanded.
   void name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to);
+  // Whether what stands before a return address is a call of the function that `inside` lies in.
+  bool calls(std::uint64_t return_address, std::uint64_t inside) const;
 
  private:
   struct walk_state;

@@ -98,7 +98,7 @@ class memory_source final : public source {
     g.labels.insert(g.labels.end(), from.labels.begin(), from.labels.end());
     std::sort(g.labels.begin(), g.labels.end());
     if (wanted == detail::full) {
-      if (std::string text = table_.object_text(from); !text.empty()) {
+      if (std::string text = table_.object_text(from, walker_); !text.empty()) {
         d.objects.push_back(std::move(text));
         g.object = static_cast<std::uint32_t>(d.objects.size());
       }
@@ -137,6 +137,9 @@ class memory_source final : public source {
       if (!is_hidden(f, root)) s.frames.push_back(f);
     }
     if (s.frames.empty()) s.frames = std::move(all);
+    // It noted where it waits.
+    if (s.frames.empty() && g.waits && !g.waits_at.file.empty())
+      s.frames.push_back({{}, g.waits_at.file, g.waits_at.line});
     s.unavailable = s.frames.empty();
     return s;
   }
