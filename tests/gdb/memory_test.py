@@ -174,7 +174,14 @@ class Memory(unittest.TestCase):
     def test_bad_sources(self):
         done = taut("goroutines", os.getpid())
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, "^taut: there is no taut runtime in process")
+        self.assertRegex(done.stderr, r"^taut: there is no taut runtime in process \d+; for a Go service give its URL")
+        self.assertNotIn("core", done.stderr)
+        # Of what may not be looked into, the kernel's own reason is given.
+        done = taut("goroutines", 1)
+        self.assertEqual(done.returncode, 2)
+        if "may not" in done.stderr:
+            self.assertRegex(done.stderr, r"\((Permission denied|Operation not permitted)\)")
+            self.assertEqual("run as its user or as root" in done.stderr, os.geteuid() != 0)
         ended = subprocess.Popen(["true"])
         ended.wait()
         done = taut("goroutines", ended.pid)

@@ -263,6 +263,7 @@ class CommandTest(unittest.TestCase):
         self.assertRegex(self.good("--version"), r"\Ataut \d+\.\d+\.\d+\n\Z")
         for verb in ("dump", "goroutines", "top", "diff", "leaks"):
             self.assertIn(f"usage: taut {verb} SOURCE", self.good("help", verb))
+            self.assertIn("core file", self.good("help", verb))
             self.assertEqual(self.good(verb, "--help"), self.good("help", verb))
             self.bad("a SOURCE is missing", verb)
         code, out, err = taut()

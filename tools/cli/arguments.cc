@@ -19,10 +19,11 @@ constexpr const char* sources_help =
     "a\n"
     "dump (debug=0, 1, 2 or 3, a crash, SIGQUIT, also inside a log, also gzip), - for standard "
     "input,\n"
-    "or the number of a process.\n";
+    "or of a taut program the number of a process or a core file.\n";
 
 const char* example_of(std::string_view verb) {
-  if (verb == "dump") return "  taut dump localhost:6060\n  kubectl logs pod | taut dump -\n";
+  if (verb == "dump")
+    return "  taut dump localhost:6060\n  kubectl logs pod | taut dump -\n  taut dump core\n";
   if (verb == "goroutines")
     return "  taut goroutines localhost:6060 --min-wait 5m\n  taut goroutines crash.txt --state "
            "send\n";
@@ -133,7 +134,7 @@ class parser {
   }
 
   void one_source(CLI::App& v) {
-    v.add_option("SOURCE", line_.given.sources, "URL, file, - or process");
+    v.add_option("SOURCE", line_.given.sources, "URL, file, -, process or core");
   }
 
   void choices(CLI::App& v) {

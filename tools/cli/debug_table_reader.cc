@@ -85,7 +85,9 @@ std::string text_at(const std::byte* at, std::size_t most) {
 debug_table::debug_table(const process_memory& from, const std::string& name) : from_(from) {
   if (!find(name))
     throw user_error("there is no taut runtime in " + name +
-                     "; check that it is the right one, and that the core is whole.");
+                     (from.live() ? "; for a Go service give its URL or a saved dump."
+                                  : "; check that it is the right one, and that the core is whole "
+                                    "(of Go programs taut reads dumps, not cores)."));
 }
 
 // The first bytes lie at an address divisible by 8, and `self` behind them is that address.
