@@ -76,6 +76,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, body = 500, "out of luck\nmore\n"
         elif path == "/debug/pprof/goroutineleak":
             status = 404
+        elif path == "/once/debug/pprof/goroutine":
+            if self.server.answered.is_set():
+                self.server.released.wait(60)
+                return
+            self.server.answered.set()
+            body = PROFILE
         elif path == "/grows/debug/pprof/goroutine":
             Handler.growth += 20
             body = PROFILE.replace("20", str(Handler.growth))
@@ -93,7 +99,7 @@ class CommandTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        cls.server.released = threading.Event()
+        cls.server.released, cls.server.answered = threading.Event(), threading.Event()
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.address = "127.0.0.1:%d" % cls.server.server_port
         cls.folder = tempfile.TemporaryDirectory()
@@ -217,11 +223,11 @@ class CommandTest(unittest.TestCase):
         self.assertRegex(out, r"\n +\d+  \? +app/search.go:41  main.fetch\n")
         self.assertEqual(out.count("\x1b"), 0)
 
-    def live_top(self, end):
-        """Runs top on a terminal of 60 columns, ends it once rates are shown, returns what it drew."""
+    def live_top(self, end, service="grows", sign=b"GROWN"):
+        """Runs top on a terminal of 60 columns, ends it once the sign is shown, returns what it drew."""
         pid, master = pty.fork()
         if pid == 0:
-            os.execv(TAUT, [str(TAUT), "top", f"{self.address}/grows/debug/pprof/", "--every", "100ms"])
+            os.execv(TAUT, [str(TAUT), "top", f"{self.address}/{service}/debug/pprof/", "--every", "100ms"])
         import fcntl
         import struct
         import termios
@@ -237,7 +243,7 @@ class CommandTest(unittest.TestCase):
             if not piece:
                 break
             seen += piece
-            if not ended and b"GROWN" in seen:
+            if not ended and sign in seen:
                 ended = True
                 end(pid, master)
         else:
@@ -256,6 +262,23 @@ class CommandTest(unittest.TestCase):
             last = re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", seen.split("\x1b[H")[-1])
             for line in last.splitlines():
                 self.assertLessEqual(len(line), 60, line)
+
+    def test_top_ends_while_it_waits_for_an_answer(self):
+        status, seen = self.live_top(lambda _, master: os.write(master, b"q"), "once", b"no answer for 1s; q quits")
+        self.assertFalse(self.server.released.is_set())
+        self.assertEqual(status, 0, seen)
+        self.assertTrue(seen.endswith("\x1b[?25h\x1b[?1049l"), repr(seen[-80:]))
+        self.assertNotIn("did not answer", seen)
+
+    def test_narrow(self):
+        """What tells least is left out before names become unreadable."""
+        for width, titles in {20: "COUNT BLOCKED AT", 40: "COUNT BLOCKED AT",
+                              60: "COUNT STATE LONGEST BLOCKED AT",
+                              80: "COUNT STATE LONGEST BLOCKED AT IN CREATED BY"}.items():
+            lines = self.good("goroutines", self.dump, "--width", width).splitlines()[:4]
+            self.assertEqual(" ".join(lines[0].split()), titles)
+            self.assertIn("go:41" if width == 20 else "app/search.go:41", lines[1])
+            self.assertLessEqual(max(map(len, lines)), width)
 
     def test_arguments(self):
         self.assertIn("usage: taut VERB", self.good("--help"))

@@ -126,13 +126,13 @@ dump_diff compare(const dump& before, const dump& after, const diff_limits& limi
 }
 
 std::string diff_text(const dump_diff& diff, const diff_limits& limits, const look& how) {
-  table t({{"BEFORE", true},
-           {"AFTER", true},
+  table t({{"BEFORE", true, false, 2},
+           {"AFTER", true, false, 1},
            {"CHANGE", true},
-           {"", true},
-           {"STATE"},
+           {"", true, false, 4},
+           {"STATE", false, false, 3},
            {"BLOCKED AT", false, true},
-           {"IN", false, true}});
+           {"IN", false, true, 5}});
   std::size_t unchanged = 0;
   for (const place_change& p : diff.places) {
     if (p.change() == 0) {

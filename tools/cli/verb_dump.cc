@@ -257,10 +257,10 @@ std::string stalls_text(const dump& d, const look& how) {
                    [](const place* a, const place* b) { return a->longest > b->longest; });
   table t({{"STALLS", true},
            {"LONGEST", true},
-           {"KIND"},
+           {"KIND", false, false, 1},
            {"AT", false, true},
-           {"IN", false, true},
-           {"GOROUTINES", false, true}});
+           {"IN", false, true, 2},
+           {"GOROUTINES", false, true, 3}});
   for (const place* p : longest_first)
     t.add({grouped(p->count), duration_text(p->longest), p->blocked ? "blocked" : "computing",
            p->at == nullptr ? "no stack" : printable(short_place_text(*p->at)),
@@ -301,11 +301,11 @@ int goroutines_verb(const arguments& a) {
     return nothing_found;
   }
   table t({{"COUNT", true},
-           {"STATE", false, true},
-           {"LONGEST", true},
+           {"STATE", false, true, 1},
+           {"LONGEST", true, false, 2},
            {"BLOCKED AT", false, true},
-           {"IN", false, true},
-           {"CREATED BY", false, true}});
+           {"IN", false, true, 3},
+           {"CREATED BY", false, true, 4}});
   for (const goroutine_group& g : groups) {
     const frame& created = g.where->created;
     t.add({grouped(g.count), g.state_text(), g.longest < 0 ? "-" : d.wait_text(g.longest),
