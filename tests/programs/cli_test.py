@@ -263,6 +263,10 @@ class CommandTest(unittest.TestCase):
             for line in last.splitlines():
                 self.assertLessEqual(len(line), 60, line)
 
+    def test_top_of_what_stays_as_it_is(self):
+        status, _ = self.live_top(lambda _, master: os.write(master, b"q"), "moved", b"22 goroutines  0/s  no change in ")
+        self.assertEqual(status, 0)
+
     def test_top_ends_while_it_waits_for_an_answer(self):
         status, seen = self.live_top(lambda _, master: os.write(master, b"q"), "once", b"no answer for 1s; q quits")
         self.assertFalse(self.server.released.is_set())
