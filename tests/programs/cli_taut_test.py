@@ -6,11 +6,14 @@ has one in each kind of wait.
 usage: cli_taut_test.py TAUT DEBUG_SERVE DEBUG_WAITS
 """
 import json
+import os
 import pathlib
 import re
+import shutil
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 from cli_support import BUILD, HERE, taut
 
@@ -154,6 +157,41 @@ class WaitsTest(OnService):
                 "conditions": r"condition 0x\w+", "semaphores": r"semaphore 0x\w+",
                 "contexts": r"context 0x\w+", "scopes": r"scope 0x\w+", "enters": r"scope 0x\w+"}.items():
             self.assertRegex(str(objects[function]), rf"\A{pattern}\Z", function)
+
+
+class NamelessTest(unittest.TestCase):
+    """A service that names nothing: TAUT_SYMBOLIZE=0."""
+    good, saved, groups, by_line = OnService.good, OnService.saved, OnService.groups, WaitsTest.by_line
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.folder = folder
+        self.addCleanup(folder.cleanup)
+        self.program = pathlib.Path(shutil.copy(WAITS, folder.name))
+        with unittest.mock.patch.dict(os.environ, TAUT_SYMBOLIZE="0"):
+            self.service = services.TestProgram(self.program)
+        self.addCleanup(self.service.end)
+        self.address = self.service.profiles
+
+    def test_names_come_from_the_files_that_were_mapped(self):
+        profile = self.saved("goroutine", 0)
+        seen = self.by_line(profile)
+        self.assertGreaterEqual(len(seen), 19)
+        self.assertIn(("chan receive", "(anonymous namespace)::receives"), seen.values())
+        self.assertNotIn("TAUT_SYMBOLIZE", self.good("goroutines", profile, "--match", "debug_waits"))
+        # Another program of that name has another build id.
+        shutil.copy(SERVICE, self.folder.name + "/other")
+        os.replace(self.folder.name + "/other", self.program)
+        out = self.good("goroutines", profile)
+        self.assertRegex(out, r" debug_waits\+0x[0-9a-f]+ ")
+        self.assertNotIn("no stack", out)
+        self.assertNotIn("wait_for_work", out)
+        self.assertIn("note: the service did not name its functions (TAUT_SYMBOLIZE=0), and", out)
+
+    def test_the_place_of_a_wait_needs_no_names(self):
+        out = self.good("goroutines", self.address)
+        self.assertGreater(out.count("debug_waits.cc:"), 2 * 16)  # where, and created where
+        self.assertIn("note: the service does not name its functions", out)
 
 
 if __name__ == "__main__":

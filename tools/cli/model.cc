@@ -194,7 +194,8 @@ bool is_library(const frame& f) {
 const frame* blocked_at(const stack& s) {
   const std::string_view ours = taut_folder(s);
   for (const frame& f : s.frames) {
-    if (!f.function.empty() && !is_library(f) && !within(f, ours)) return &f;
+    const bool known = !f.function.empty() || !f.file.empty();
+    if (known && !is_library(f) && !within(f, ours)) return &f;
   }
   for (const frame& f : s.frames) {
     if (!f.function.empty() && !is_runtime(f) && !within(f, ours)) return &f;

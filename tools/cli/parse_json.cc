@@ -10,6 +10,7 @@
 #include "cli/error.h"
 #include "cli/json_read.h"
 #include "cli/parse.h"
+#include "cli/profile_names.h"
 #include "cli/text.h"
 
 namespace taut::cli {
@@ -46,9 +47,11 @@ stack stack_of(const json& j) {
         s.frames.push_back(frame_of(each));
     }
   }
-  if (s.frames.empty()) {
-    if (frame at = frame_at(j, "waits_at"); !at.file.empty()) s.frames.push_back(std::move(at));
-  }
+  // Where there are no frames, or no names for them, it is still known where it waits.
+  const bool placed =
+      std::any_of(s.frames.begin(), s.frames.end(), [](const frame& f) { return !f.file.empty(); });
+  if (frame at = frame_at(j, "waits_at"); !placed && !at.file.empty())
+    s.frames.insert(s.frames.begin(), std::move(at));
   s.elided = static_cast<std::size_t>(number_at(j, "elided"));
   s.elided_at = std::min(static_cast<std::size_t>(number_at(j, "elided_at")), s.frames.size());
   s.unavailable = flag_at(j, "unavailable");
@@ -87,6 +90,8 @@ class json_dump {
   explicit json_dump(dump& into) : to_(into) {}
 
   bool listed() const { return listed_; }
+  // Not one function has a name.
+  bool unnamed() const { return unnamed_ && !named_; }
 
   // For nlohmann::json::parse. An element that has been read is dropped.
   bool on_event(int depth, json::parse_event_t event, json& parsed) {
@@ -111,6 +116,7 @@ class json_dump {
     }
     goroutine g;
     stack s = stack_of(j);
+    for (const frame& f : s.frames) (is_unnamed(f) ? unnamed_ : named_) |= !f.function.empty();
     // taut tells the state and, of one that waits, why.
     g.state = text_at(j, "wait_reason").substr(0, 128);
     if (g.state.empty()) g.state = text_at(j, "state").substr(0, 128);
@@ -201,6 +207,7 @@ class json_dump {
   dump& to_;
   std::string section_;  // member of the root that is being read
   bool listed_ = false;
+  bool named_ = false, unnamed_ = false;  // some function
   std::unordered_map<std::string, std::uint32_t> objects_, verdicts_;
 };
 
@@ -250,9 +257,15 @@ dump parse_json(std::string_view bytes, const std::string& source) {
     d.truncated |= flag_at(root, "truncated");
     d.existing = number_at(root, "total");
     d.waits_at_least = flag_at(root, "waits_at_least");
+    if (reader.unnamed())
+      d.notes.push_back(
+          "the service does not name its functions (TAUT_SYMBOLIZE=0): ask for debug=0 in the URL "
+          "where the program's file is, and names are taken from that.");
     if (const auto notes = root.find("notes"); notes != root.end() && notes->is_array()) {
       for (const json& note : *notes) {
-        if (note.is_string() && d.notes.size() < 16) d.notes.push_back(note.get<std::string>());
+        if (note.is_string() && d.notes.size() < 16 &&
+            std::find(d.notes.begin(), d.notes.end(), note.get<std::string>()) == d.notes.end())
+          d.notes.push_back(note.get<std::string>());
       }
     }
   } catch (const json::exception&) {
