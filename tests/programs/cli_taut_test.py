@@ -158,6 +158,11 @@ class WaitsTest(OnService):
                 "contexts": r"context 0x\w+", "scopes": r"scope 0x\w+", "enters": r"scope 0x\w+"}.items():
             self.assertRegex(str(objects[function]), rf"\A{pattern}\Z", function)
 
+    def test_cases_of_a_select(self):
+        out = self.good("dump", self.address, "--match", "selects")
+        channel = r"channel: cap 0, made at \S*debug_waits\.cc:\d+ by goroutine 1"
+        self.assertRegex(out, f"\n    waits for receive on {channel}; or send on {channel}\n")
+
 
 class NamelessTest(unittest.TestCase):
     """A service that names nothing: TAUT_SYMBOLIZE=0."""

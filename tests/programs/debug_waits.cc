@@ -28,7 +28,7 @@ inline void stay() { asm volatile("" ::: "memory"); }
   c.wait(l), stay();
 }
 [[gnu::noinline]] void semaphores(taut::semaphore& s) { s.acquire(), stay(); }
-[[gnu::noinline]] void onces(taut::once& o) {
+[[gnu::noinline]] void runs_once(taut::once& o) {
   o.call([] {}), stay();
 }
 [[gnu::noinline]] void contexts(const taut::context& c) { (void)c.wait(), stay(); }
@@ -83,7 +83,7 @@ int main() {
       conditions(changed, l);
     });
     taut::go([] { semaphores(units); });
-    taut::go([] { onces(once); });
+    taut::go([] { runs_once(once); });
     taut::go([] { contexts(cancelable.ctx); });
     taut::go([] { scopes(members); });
     taut::go([] { enters(limited); });

@@ -125,7 +125,9 @@ class writer {
       line("verdict", verdict);
     }
     place("blocked", g.blocked);
-    if (const std::size_t colon = g.object.find(": "); colon != g.object.npos) {
+    // Its kind is the label, unless it is a select's cases.
+    const std::size_t colon = g.object.find(": ");
+    if (colon != g.object.npos && g.object.find(" on ") > colon) {
       line(printable(g.object.substr(0, colon)), printable(g.object.substr(colon + 2)));
     } else if (!g.object.empty()) {
       line("object", printable(g.object));

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <vector>
 
 #include "cli/error.h"
 #include "cli/json_read.h"
@@ -19,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most_stalls = 4096;
+constexpr std::size_t most_cases = 8;  // of a select
 
 frame frame_of(const json& j) {
   frame f;
@@ -90,6 +92,17 @@ class json_dump {
   explicit json_dump(dump& into) : to_(into) {}
 
   bool listed() const { return listed_; }
+  // After the last event.
+  void finish() {
+    for (const auto& [number, cases] : selects_) {
+      std::string text;
+      for (const select_case& c : cases) {
+        text += (text.empty() ? "" : "; or ") + c.operation + " on ";
+        text += c.object == 0 ? "a nil channel" : to_.objects[c.object - 1];
+      }
+      to_.objects[number - 1] = text.substr(0, most_name);
+    }
+  }
   // Not one function has a name.
   bool unnamed() const { return unnamed_ && !named_; }
 
@@ -128,6 +141,8 @@ class json_dump {
       g.guessed_state = true;
     }
     if (const std::string id = text_at(j, "object"); !id.empty()) g.object = object_number(id);
+    if (const auto cases = j.find("cases"); cases != j.end() && cases->is_array())
+      g.object = select_number(*cases);
     g.verdict = verdict_number(j);
     g.stack = to_.intern(std::move(s));
     const auto members = j.find("goroutines");
@@ -167,6 +182,21 @@ class json_dump {
     return at->second;
   }
 
+  // A select waits for what its cases are for; described when the last object has been.
+  std::uint32_t select_number(const json& cases) {
+    std::vector<select_case> all;
+    std::string key = "select";
+    for (const json& each : cases) {
+      if (!each.is_object() || all.size() == most_cases) break;
+      const std::string id = text_at(each, "object");
+      all.push_back({text_at(each, "operation"), id.empty() ? 0 : object_number(id)});
+      key += ' ' + all.back().operation + ' ' + id;
+    }
+    const std::uint32_t number = object_number(key);
+    selects_.try_emplace(number, std::move(all));
+    return number;
+  }
+
   void describe(const json& j) {
     if (!j.is_object()) return;
     if (const auto at = objects_.find(text_at(j, "id")); at != objects_.end())
@@ -204,7 +234,13 @@ class json_dump {
     return at->second;
   }
 
+  struct select_case {
+    std::string operation;
+    std::uint32_t object = 0;  // index + 1; 0: nil
+  };
+
   dump& to_;
+  std::unordered_map<std::uint32_t, std::vector<select_case>> selects_;  // by number of the object
   std::string section_;  // member of the root that is being read
   bool listed_ = false;
   bool named_ = false, unnamed_ = false;  // some function
@@ -254,6 +290,7 @@ dump parse_json(std::string_view bytes, const std::string& source) {
       throw user_error(source +
                        " is JSON but no goroutine dump; taut reads what "
                        "/debug/pprof/goroutine?debug=3 of a taut service answers.");
+    reader.finish();
     d.truncated |= flag_at(root, "truncated");
     d.existing = number_at(root, "total");
     d.waits_at_least = flag_at(root, "waits_at_least");

@@ -117,7 +117,7 @@ TEST(parse_text, notices_a_cut_end) {
   const std::string whole = "goroutine 1 [select]:\nmain.f()\n\ta.go:1\n";
   for (const char* end :
        {"main.g(0x1, 0x2)\n", "main.(*server).g(...)\n", "created by main.main in goroutine 1\n",
-        "created b", "main.g", "search::(anonymous nam", "main.g(0xc000"})
+        "created b", "main.g", "search::(anonymous n", "main.g(0xc000"})
     EXPECT_TRUE(parsed(whole + end).truncated) << end;
 }
 

@@ -214,6 +214,15 @@ TEST(leaks, nobody_judged_is_not_nobody_leaks) {
   EXPECT_EQ(leaks_text(asked, 100), "no leaks found: 3 goroutines looked at\n");
 }
 
+TEST(leaks, an_objects_kind_is_its_label) {
+  leak_list list = judged(parsed(crowd(10, 1, "select (no cases)", "a.go:5")), true, {});
+  list.groups.at(0).object = "channel: cap 0";
+  EXPECT_NE(leaks_text(list, 100).find("\n  channel      cap 0\n"), std::string::npos);
+  list.groups.at(0).object = "receive on channel: cap 0; or send on channel: cap 1";
+  EXPECT_NE(leaks_text(list, 100).find("\n  object       receive on channel: cap 0; or send"),
+            std::string::npos);
+}
+
 TEST(leaks, text_fits_the_width) {
   leak_list list =
       judged(parsed(crowd(10, 3, "chan receive (nil chan)", std::string(200, 'd') + "/a.go:5")),
