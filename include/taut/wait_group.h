@@ -9,6 +9,9 @@
 // Waits are ended by the goroutine's bound context, which throws taut::canceled. Once wait() has
 // returned, the group may be destroyed, though the last done() is still returning.
 // Constant-initialised.
+//
+// Memory order
+//   MO-1  relaxed: places, for diagnosis.
 #pragma once
 
 #include <atomic>
@@ -72,7 +75,7 @@ class wait_group {
   static void note(std::atomic<detail::site>&, detail::site) noexcept {}
 #else
   static void note(std::atomic<detail::site>& at, detail::site where) noexcept {
-    at.store(where, std::memory_order_relaxed);
+    at.store(where, std::memory_order_relaxed);  // MO-1
   }
 #endif
 

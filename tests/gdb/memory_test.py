@@ -47,13 +47,13 @@ class Memory(unittest.TestCase):
         self.assertEqual(child.stdout.readline(), "ready\n")
         return child
 
-    def make_core(self):
+    def make_core(self, command="gcore-goroutines"):
         if shutil.which("gdb") is None:
             self.skipTest("gdb is not installed")
         core = self.folder / "core"
         done = subprocess.run(
             ["gdb", "-q", "-batch", "-nx", "-iex", "set auto-load off", "-ex",
-             f"source {options.script}", "-ex", "run", "-ex", f"gcore-goroutines {core}",
+             f"source {options.script}", "-ex", "run", "-ex", f"{command} {core}",
              options.program], capture_output=True, text=True, timeout=120)
         self.assertTrue(core.exists(), done.stderr)
         return core
@@ -118,6 +118,29 @@ class Memory(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         self.check_dump(done.stdout, "abort")
 
+    def test_times_of_a_core(self):
+        """A core does not say when it was written: a wait is at least as long as what it knows."""
+        core = self.make_core()
+        for verb in ("dump", "goroutines"):
+            self.assertRegex(taut(verb, core).stdout, r"(for | )>\d+(ms|s)\b")
+        again = self.folder / "again.json"
+        again.write_text(taut("dump", core, "--json").stdout)
+        self.assertRegex(taut("goroutines", again).stdout, r" >\d+(ms|s)\b")
+        child = self.start()
+        self.assertNotIn(">", taut("goroutines", child.pid).stdout)
+
+    def test_core_without_stacks(self):
+        """As GDB's own gcore writes it on newer kernels: why there is none must be said."""
+        core = self.make_core("gcore")
+        out = taut("goroutines", core).stdout
+        if "take_job" in out:
+            self.skipTest("this kernel lets gcore write stacks")
+        for name in ("receive", "select", "lock"):  # what each noted before it waited
+            self.assertIn(self.place[name], out)
+        for verb in ("dump", "goroutines", "leaks"):
+            self.assertRegex(" ".join(taut(verb, core).stdout.split()),
+                             r"note:? the stacks of \d goroutines are not in this core: .* gcore-goroutines")
+
     def test_damaged_core(self):
         """Truncated, altered where it hurts, and random: a sentence or a part, never a crash."""
         whole = self.make_core().read_bytes()
@@ -151,7 +174,14 @@ class Memory(unittest.TestCase):
     def test_bad_sources(self):
         done = taut("goroutines", os.getpid())
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, "^taut: there is no taut runtime in process")
+        self.assertRegex(done.stderr, r"^taut: there is no taut runtime in process \d+; for a Go service give its URL")
+        self.assertNotIn("core", done.stderr)
+        # Of what may not be looked into, the kernel's own reason is given.
+        done = taut("goroutines", 1)
+        self.assertEqual(done.returncode, 2)
+        if "may not" in done.stderr:
+            self.assertRegex(done.stderr, r"\((Permission denied|Operation not permitted)\)")
+            self.assertEqual("run as its user or as root" in done.stderr, os.geteuid() != 0)
         ended = subprocess.Popen(["true"])
         ended.wait()
         done = taut("goroutines", ended.pid)

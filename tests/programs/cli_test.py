@@ -76,6 +76,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, body = 500, "out of luck\nmore\n"
         elif path == "/debug/pprof/goroutineleak":
             status = 404
+        elif path == "/once/debug/pprof/goroutine":
+            if self.server.answered.is_set():
+                self.server.released.wait(60)
+                return
+            self.server.answered.set()
+            body = PROFILE
         elif path == "/grows/debug/pprof/goroutine":
             Handler.growth += 20
             body = PROFILE.replace("20", str(Handler.growth))
@@ -93,7 +99,7 @@ class CommandTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        cls.server.released = threading.Event()
+        cls.server.released, cls.server.answered = threading.Event(), threading.Event()
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.address = "127.0.0.1:%d" % cls.server.server_port
         cls.folder = tempfile.TemporaryDirectory()
@@ -152,6 +158,25 @@ class CommandTest(unittest.TestCase):
         rows = json.loads(self.good("goroutines", "--json", self.dump))["groups"]
         self.assertEqual([r["count"] for r in rows], [20, 1, 1])
 
+    def test_stalls(self):
+        """Who kept a worker from others, as taut's debug=3 tells."""
+        def stall(goroutine, kind, seconds, line):
+            return {"goroutine": goroutine, "worker": 1, "kind": kind, "duration_ns": int(seconds * 1e9),
+                    "frames": [{"function": "taut::rt::x", "file": "/t/x.cc", "line": 1, "runtime": True},
+                               {"function": "app::hash", "file": "/src/app/hash.cc", "line": line}]}
+        dump = {"total": 1, "goroutines": [{"id": 1, "state": "running", "frames": []}], "objects": [],
+                "stalls": [stall(7, "hogged", 1.2, 3), stall(9, "hogged", 3.5, 3), stall(7, "blocked", 0.25, 8)]}
+        path = self.file("stalls.json", json.dumps(dump).encode())
+        wanted = (r"\n +2 +3s +computing +app/hash\.cc:3 +app::hash +7, 9\n"
+                  r" +1 +250ms +blocked +app/hash\.cc:8 +app::hash +7\n")
+        for verb in ("dump", "goroutines"):
+            self.assertRegex(self.good(verb, path), wanted)
+            # Asked for something else, nobody wants to see them.
+            self.assertNotIn("STALLS", self.good(verb, path, "--state", "running"))
+            self.assertNotIn("STALLS", self.good(verb, self.dump))
+        again = self.file("again.json", self.good("dump", path, "--json").encode())
+        self.assertRegex(self.good("goroutines", again), wanted)
+
     def test_width(self):
         long = self.file("long.txt", DUMP.replace("main.fetch", "main." + "very" * 40).encode())
         for verb in ("dump", "goroutines", "leaks"):
@@ -183,10 +208,14 @@ class CommandTest(unittest.TestCase):
         self.assertIn("20 goroutines may never run again, 1 place\n", out)
         self.assertIn("suspected: so many for so long at one place", " ".join(out.split()))
         out = self.good("leaks", self.address, status=1)
-        self.assertIn("note         the service has no goroutineleak profile", out)
+        self.assertIn("the service has no goroutineleak profile", " ".join(out.split()))
         send = self.file("send.txt", DUMP.split("goroutine 40")[0].encode())
-        self.assertIn("no leaks found: 21 goroutines", self.good("leaks", send))
-        self.good("leaks", send, "--more-than", "5")
+        # Who cannot judge must not seem to have found nothing.
+        out = self.good("leaks", send, status=3)
+        self.assertTrue(out.startswith("not judged: 21 goroutines looked at, but this dump does not say"), out)
+        self.assertNotIn("no leaks found", out)
+        self.assertIs(json.loads(self.good("leaks", send, "--json", status=3))["judged"], False)
+        self.good("leaks", send, "--more-than", "5", status=3)
         self.good("leaks", send, "--more-than", "5", "--suspected-too", status=1)
 
     def test_top_once(self):
@@ -194,11 +223,11 @@ class CommandTest(unittest.TestCase):
         self.assertRegex(out, r"\n +\d+  \? +app/search.go:41  main.fetch\n")
         self.assertEqual(out.count("\x1b"), 0)
 
-    def live_top(self, end):
-        """Runs top on a terminal of 60 columns, ends it once rates are shown, returns what it drew."""
+    def live_top(self, end, service="grows", sign=b"GROWN"):
+        """Runs top on a terminal of 60 columns, ends it once the sign is shown, returns what it drew."""
         pid, master = pty.fork()
         if pid == 0:
-            os.execv(TAUT, [str(TAUT), "top", f"{self.address}/grows/debug/pprof/", "--every", "100ms"])
+            os.execv(TAUT, [str(TAUT), "top", f"{self.address}/{service}/debug/pprof/", "--every", "100ms"])
         import fcntl
         import struct
         import termios
@@ -214,7 +243,7 @@ class CommandTest(unittest.TestCase):
             if not piece:
                 break
             seen += piece
-            if not ended and b"GROWN" in seen:
+            if not ended and sign in seen:
                 ended = True
                 end(pid, master)
         else:
@@ -234,12 +263,34 @@ class CommandTest(unittest.TestCase):
             for line in last.splitlines():
                 self.assertLessEqual(len(line), 60, line)
 
+    def test_top_of_what_stays_as_it_is(self):
+        status, _ = self.live_top(lambda _, master: os.write(master, b"q"), "moved", b"22 goroutines  0/s  no change in ")
+        self.assertEqual(status, 0)
+
+    def test_top_ends_while_it_waits_for_an_answer(self):
+        status, seen = self.live_top(lambda _, master: os.write(master, b"q"), "once", b"no answer for 1s; q quits")
+        self.assertFalse(self.server.released.is_set())
+        self.assertEqual(status, 0, seen)
+        self.assertTrue(seen.endswith("\x1b[?25h\x1b[?1049l"), repr(seen[-80:]))
+        self.assertNotIn("did not answer", seen)
+
+    def test_narrow(self):
+        """What tells least is left out before names become unreadable."""
+        for width, titles in {20: "COUNT BLOCKED AT", 40: "COUNT BLOCKED AT",
+                              60: "COUNT STATE LONGEST BLOCKED AT",
+                              80: "COUNT STATE LONGEST BLOCKED AT IN CREATED BY"}.items():
+            lines = self.good("goroutines", self.dump, "--width", width).splitlines()[:4]
+            self.assertEqual(" ".join(lines[0].split()), titles)
+            self.assertIn("go:41" if width == 20 else "app/search.go:41", lines[1])
+            self.assertLessEqual(max(map(len, lines)), width)
+
     def test_arguments(self):
         self.assertIn("usage: taut VERB", self.good("--help"))
         self.assertEqual(self.good("help"), self.good("--help"))
         self.assertRegex(self.good("--version"), r"\Ataut \d+\.\d+\.\d+\n\Z")
         for verb in ("dump", "goroutines", "top", "diff", "leaks"):
             self.assertIn(f"usage: taut {verb} SOURCE", self.good("help", verb))
+            self.assertIn("core file", self.good("help", verb))
             self.assertEqual(self.good(verb, "--help"), self.good("help", verb))
             self.bad("a SOURCE is missing", verb)
         code, out, err = taut()

@@ -39,7 +39,8 @@ class TestProgram:
     """One of tests/programs that prints where it serves profiles, and ends when its input does."""
 
     def __init__(self, program):
-        self.run = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.run = subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    preexec_fn=let_anybody_look)
         self.profiles = self.run.stdout.readline().decode().strip()
 
     def end(self):

@@ -19,10 +19,11 @@ constexpr const char* sources_help =
     "a\n"
     "dump (debug=0, 1, 2 or 3, a crash, SIGQUIT, also inside a log, also gzip), - for standard "
     "input,\n"
-    "or the number of a process.\n";
+    "or of a taut program the number of a process or a core file.\n";
 
 const char* example_of(std::string_view verb) {
-  if (verb == "dump") return "  taut dump localhost:6060\n  kubectl logs pod | taut dump -\n";
+  if (verb == "dump")
+    return "  taut dump localhost:6060\n  kubectl logs pod | taut dump -\n  taut dump core\n";
   if (verb == "goroutines")
     return "  taut goroutines localhost:6060 --min-wait 5m\n  taut goroutines crash.txt --state "
            "send\n";
@@ -31,7 +32,7 @@ const char* example_of(std::string_view verb) {
     return "  taut diff before.txt after.txt\n  taut diff localhost:6060 --after 30s\n"
            "Exit code: 0 clean, 1 growth found, 2 bad input.\n";
   return "  taut leaks localhost:6060\n  taut leaks crash.txt --more-than 20\n"
-         "Exit code: 0 nothing proved, 1 leaks proved, 2 bad input.\n";
+         "Exit code: 0 judged and nothing proved, 1 leaks proved, 2 bad input, 3 nobody judged.\n";
 }
 
 std::string version_text() {
@@ -133,7 +134,7 @@ class parser {
   }
 
   void one_source(CLI::App& v) {
-    v.add_option("SOURCE", line_.given.sources, "URL, file, - or process");
+    v.add_option("SOURCE", line_.given.sources, "URL, file, -, process or core");
   }
 
   void choices(CLI::App& v) {
@@ -261,8 +262,7 @@ class parser {
     text += "  help        This text; taut help VERB tells more.\n\n";
     return text + sources_help +
            "\nReads Go 1.19 to 1.27 and taut programs.\nExit code: 0 fine, 1 leaks or growth "
-           "found, "
-           "2 bad input.\n";
+           "found, 2 bad input, 3 leaks not judged.\n";
   }
 
   std::string help(const std::string& name) const {

@@ -142,6 +142,7 @@ class core_memory final : public process_memory {
       if (body + n.n_descsz > size) break;
       if (n.n_type == NT_PRSTATUS) add_thread(notes.data() + body, n.n_descsz);
       if (n.n_type == NT_FILE) add_files(notes.data() + body, n.n_descsz);
+      if (n.n_type == NT_AUXV) find_vdso(notes.data() + body, n.n_descsz);
       at = static_cast<std::size_t>(std::min<std::uint64_t>(end, size));
     }
   }
@@ -153,6 +154,15 @@ class core_memory final : public process_memory {
     std::int32_t tid = 0;
     std::memcpy(&tid, note + id_at, sizeof tid);
     threads_.emplace(tid, registers_from(machine_, note + registers_at, size - registers_at));
+  }
+
+  // Pairs of a key and a value.
+  void find_vdso(const std::byte* note, std::size_t size) {
+    for (std::size_t at = 0; at + 16 <= size; at += 16) {
+      std::uint64_t pair[2];
+      std::memcpy(pair, note + at, sizeof pair);
+      if (pair[0] == AT_SYSINFO_EHDR) vdso_ = pair[1];
+    }
   }
 
   // How many, the size of a page; low, high and page of each; then their names.

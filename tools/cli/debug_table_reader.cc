@@ -71,16 +71,6 @@ std::uint64_t word(const std::byte* at, std::size_t size) {
   return value;
 }
 
-std::string hexadecimal(std::uint64_t value) {
-  char digits[17];
-  char* at = digits + 17;
-  do {
-    *--at = "0123456789abcdef"[value % 16];
-    value /= 16;
-  } while (value != 0);
-  return "0x" + std::string(at, digits + 17);
-}
-
 std::string text_at(const std::byte* at, std::size_t most) {
   const auto* text = reinterpret_cast<const char*>(at);
   std::string found(text, ::strnlen(text, most));
@@ -95,7 +85,9 @@ std::string text_at(const std::byte* at, std::size_t most) {
 debug_table::debug_table(const process_memory& from, const std::string& name) : from_(from) {
   if (!find(name))
     throw user_error("there is no taut runtime in " + name +
-                     "; check that it is the right one, and that the core is whole.");
+                     (from.live() ? "; for a Go service give its URL or a saved dump."
+                                  : "; check that it is the right one, and that the core is whole "
+                                    "(of Go programs taut reads dumps, not cores)."));
 }
 
 // The first bytes lie at an address divisible by 8, and `self` behind them is that address.
@@ -200,6 +192,10 @@ std::uint64_t debug_table::get(const std::byte* record, const char* name) const 
   return word(record + f.offset, f.size);
 }
 
+std::uint64_t debug_table::optional(const std::byte* record, const char* name) const {
+  return fields_.contains(name) ? get(record, name) : 0;
+}
+
 bool debug_table::record(std::uint64_t address, const char* kind, bytes& to) const {
   to.resize(size_of(kind));
   return address != 0 && from_.read(address, to.data(), to.size());
@@ -241,10 +237,14 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.dispatches = value("goroutine.dispatches");
   g.state = text(states_, value("goroutine.state"));
   g.reason = text(reasons_, value("goroutine.reason"));
+  g.reason_index = value("goroutine.reason");
   g.waits = g.state == "waiting";
   g.pinned = value("goroutine.pinned") != 0;
   g.since = static_cast<std::int64_t>(value("goroutine.wait_since"));
   g.object = value("goroutine.wait_object");
+  g.waits_at = site_at(optional(record, "goroutine.wait_site"));
+  g.cases = optional(record, "goroutine.wait_cases");
+  g.case_list = optional(record, "goroutine.wait_case_list");
   g.sp = value("goroutine.sp");
   if (g.state == "runnable" && g.sp == 0) g.state = "running";
   g.stack_low = value("goroutine.stack_low");
@@ -332,33 +332,6 @@ debug_table::answer debug_table::read() const {
     }
   }
   return a;
-}
-
-std::string debug_table::object_text(const table_goroutine& g) const {
-  if (!g.waits || g.object == 0) return {};
-  bytes buffer;
-  std::string text;
-  if (g.reason == "chan receive" || g.reason == "chan send") {
-    if (!record(g.object, "channel", buffer)) return {};
-    auto value = [&](const char* name) { return get(buffer.data(), name); };
-    text = "chan " + hexadecimal(g.object) + " (cap " + std::to_string(value("channel.capacity")) +
-           ", len " + std::to_string(value("channel.count")) + ")";
-    if (value("channel.closed") != 0) text += ", closed";
-    const std::string made = place(value("channel.made"));
-    if (!made.empty()) text += ", made at " + made;
-  } else if (g.reason.starts_with("sync.Mutex") || g.reason.starts_with("sync.RWMutex")) {
-    if (!record(g.object, "lock", buffer)) return {};
-    auto value = [&](const char* name) { return get(buffer.data(), name); };
-    constexpr int owner_shift = 4, thread_bit = 58;  // lock_record.h
-    const std::uint64_t owner = value("lock.state") >> owner_shift;
-    text = "lock " + hexadecimal(g.object) + ", held by ";
-    text += owner == 0                 ? "nobody"
-            : owner >> thread_bit != 0 ? "a thread that is no goroutine"
-                                       : "goroutine " + std::to_string(owner);
-    const std::string taken = place(value("lock.where"));
-    if (owner != 0 && !taken.empty()) text += ", taken at " + taken;
-  }
-  return text;
 }
 
 bool debug_table::unchanged(const table_goroutine& g) const {

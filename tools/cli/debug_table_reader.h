@@ -13,6 +13,8 @@
 
 namespace taut::cli {
 
+class frame_walker;
+
 struct table_site {
   std::string file;
   std::uint32_t line = 0;
@@ -20,13 +22,15 @@ struct table_site {
 
 struct table_goroutine {
   std::uint64_t id = 0, parent = 0;
-  std::string state, reason;  // of goroutine, of its wait
+  std::string state, reason;       // of goroutine, of its wait
+  std::uint64_t reason_index = 0;  // several have one text
   bool waits = false;
   bool pinned = false;
   std::int64_t since = 0;  // scheduler's clock
   std::uint64_t object = 0;
+  std::uint64_t cases = 0, case_list = 0;  // of a select
   std::uint64_t dispatches = 0;
-  table_site created;
+  table_site created, waits_at;
   std::uint64_t sp = 0, stack_low = 0, stack_high = 0;
   int thread = 0;  // that runs it, else 0
   std::uint64_t address = 0;
@@ -47,8 +51,9 @@ class debug_table {
     bool now_is_exact = false;     // else a lower bound
   };
   answer read() const;
-  // What a goroutine waits for: "chan 0x7f... (cap 0, len 0), made at search.cc:12".
-  std::string object_text(const table_goroutine& g) const;
+  // What a goroutine waits for: "chan 0x7f... (cap 0, len 0), made at search.cc:12". `names` tells
+  // where a guard of the standard library was made. See object_text.cc.
+  std::string object_text(const table_goroutine& g, frame_walker& names) const;
   // Whether it is parked as it was: what has been read of its stack holds.
   bool unchanged(const table_goroutine& g) const;
   // The registers that its switch has saved; false when they cannot be read.
@@ -64,6 +69,8 @@ class debug_table {
   void read_head(std::uint64_t address, const std::string& name);
   std::vector<std::string> texts_of(const bytes& whole, std::size_t at) const;
   std::uint64_t get(const std::byte* record, const char* name) const;
+  // 0 where the program's table does not have it.
+  std::uint64_t optional(const std::byte* record, const char* name) const;
   std::uint32_t size_of(const char* kind) const { return fields_.at(kind).size; }
   bool record(std::uint64_t address, const char* kind, bytes& to) const;
   std::vector<std::uint64_t> pointers(std::uint64_t array, std::uint64_t count,
@@ -71,6 +78,13 @@ class debug_table {
   table_goroutine goroutine_of(const std::byte* record) const;
   const table_site& site_at(std::uint64_t address) const;
   std::string place(std::uint64_t site) const;  // "file:line"; empty: none
+  std::string channel_text(std::uint64_t address) const;
+  std::string cases_text(const table_goroutine& g) const;
+  std::string lock_text(std::uint64_t address, frame_walker& names) const;
+  // Where the owner locked; empty: not known.
+  std::string lock_place(const bytes& lock, frame_walker& names) const;
+  // How many reasons of the same text stand before this one.
+  std::size_t rank_of(const table_goroutine& g) const;
 
   const process_memory& from_;
   std::uint32_t machine_ = 0;

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 #include "cli/table.h"
 #include "cli/text.h"
@@ -14,12 +16,54 @@
 namespace taut::cli {
 namespace {
 
-// Formats differ in how much of a path they show.
-std::string key_of(const frame& f) {
-  const std::size_t slash = f.file.rfind('/');
-  return f.function + '\n' + (slash == f.file.npos ? f.file : f.file.substr(slash + 1)) + ':' +
-         std::to_string(f.line);
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// Whether one path is the end of the other.
+bool same_file(std::string_view a, std::string_view b) {
+  if (a.size() < b.size()) std::swap(a, b);
+  return a.ends_with(b) && (a.size() == b.size() || a[a.size() - b.size() - 1] == '/');
 }
+
+// The places of both dumps.
+class place_index {
+ public:
+  place_change& at(const frame* blocked, const frame& created, const std::string& state) {
+    std::string key;
+    frame place;
+    if (blocked != nullptr) place = *blocked;
+    if (!place.file.empty() && place.line != 0) {
+      key = std::string(last_part(place.file)) + ':' + std::to_string(place.line);
+    } else if (blocked != nullptr) {
+      key = '\n' + place.function + '\n' + place.file;
+    } else {
+      key = "\n\n" + state + '\n' + std::string(last_part(created.file)) + ':' +
+            std::to_string(created.line);
+    }
+    auto& alike = places_[key];
+    for (place_change& p : alike) {
+      if (same_file(p.blocked.file, place.file)) return p;
+    }
+    // Built elsewhere, or with other paths on purpose.
+    for (place_change& p : alike) {
+      if (p.blocked.function == place.function) return p;
+    }
+    alike.emplace_back().blocked = std::move(place);
+    return alike.back();
+  }
+
+  std::vector<place_change> take() {
+    std::vector<place_change> all;
+    for (auto& [key, alike] : places_) {
+      for (place_change& p : alike) all.push_back(std::move(p));
+    }
+    return all;
+  }
+
+ private:
+  std::map<std::string, std::vector<place_change>> places_;
+};
+
+bool is_known(const frame& f) { return !f.file.empty() || !f.function.empty(); }
 
 std::string percent_text(std::uint64_t before, std::uint64_t after) {
   if (before == 0) return "new";
@@ -30,15 +74,13 @@ std::string percent_text(std::uint64_t before, std::uint64_t after) {
 }
 
 // How many were counted.
-std::uint64_t add(std::map<std::string, place_change>& to, const dump& d, bool later,
-                  const filter& only) {
+std::uint64_t add(place_index& to, const dump& d, bool later, const filter& only) {
   std::uint64_t total = 0;
   for (const goroutine& g : d.goroutines) {
     if (!passes(only, d, g)) continue;
     total += g.count;
-    const frame* at = blocked_at(d.stacks[g.stack]);
-    place_change& p = to[at == nullptr ? std::string() : key_of(*at)];
-    if (at != nullptr && p.blocked.function.empty() && p.blocked.file.empty()) p.blocked = *at;
+    const stack& where = d.stacks[g.stack];
+    place_change& p = to.at(blocked_at(where), where.created, g.state);
     // Several states at one place, as a select that is also running: the first one waiting.
     if (p.state.empty() || (!waits_for_goroutine(p.state) && waits_for_goroutine(g.state)))
       p.state = g.state;
@@ -56,17 +98,16 @@ bool has_grown(std::uint64_t before, std::uint64_t after, const diff_limits& lim
 
 dump_diff compare(const dump& before, const dump& after, const diff_limits& limits,
                   const filter& only) {
-  std::map<std::string, place_change> places;
+  place_index places;
   dump_diff diff;
   diff.before = add(places, before, false, only);
   diff.after = add(places, after, true, only);
-  for (auto& [key, p] : places) {
+  diff.places = places.take();
+  for (place_change& p : diff.places) {
     p.grown = has_grown(p.before, p.after, limits);
-    if (p.grown) {
-      ++diff.grown;
-      diff.growth += p.after - p.before;
-    }
-    diff.places.push_back(std::move(p));
+    if (!p.grown) continue;
+    ++diff.grown;
+    diff.growth += p.after - p.before;
   }
   std::stable_sort(diff.places.begin(), diff.places.end(),
                    [](const place_change& a, const place_change& b) {
@@ -79,17 +120,19 @@ dump_diff compare(const dump& before, const dump& after, const diff_limits& limi
         "the number of goroutines has doubled: read the dump before changing code.");
   if (before.truncated || after.truncated)
     diff.notes.push_back("a dump is cut off: counts are of what it still holds.");
+  for (const dump* d : {&before, &after})
+    diff.notes.insert(diff.notes.end(), d->notes.begin(), d->notes.end());
   return diff;
 }
 
 std::string diff_text(const dump_diff& diff, const diff_limits& limits, const look& how) {
-  table t({{"BEFORE", true},
-           {"AFTER", true},
+  table t({{"BEFORE", true, false, 2},
+           {"AFTER", true, false, 1},
            {"CHANGE", true},
-           {"", true},
-           {"STATE"},
+           {"", true, false, 4},
+           {"STATE", false, false, 3},
            {"BLOCKED AT", false, true},
-           {"IN", false, true}});
+           {"IN", false, true, 5}});
   std::size_t unchanged = 0;
   for (const place_change& p : diff.places) {
     if (p.change() == 0) {
@@ -98,7 +141,8 @@ std::string diff_text(const dump_diff& diff, const diff_limits& limits, const lo
     }
     t.add({grouped(p.before), grouped(p.after), change_text(p.change()),
            percent_text(p.before, p.after), p.state.empty() ? "?" : printable(p.state),
-           printable(short_place_text(p.blocked)), printable(p.blocked.function)});
+           is_known(p.blocked) ? printable(short_place_text(p.blocked)) : "no stack",
+           printable(p.blocked.function)});
   }
   std::string text;
   if (t.rows() != 0) text = t.text(how.width, how.colours);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Growth by blocked place between two dumps.
+// Growth by blocked place between two dumps, also of different kinds: a saved one and a process's
+// memory, a crash and its core. Kinds differ in how much of a path and of a name they show, so a
+// place is a file and a line. Goroutines without a stack are told apart by what they wait for and
+// where they were started.
 //
 // A steady program wobbles by a tenth; what grows by more than that, and by more than a handful,
 // has grown. The default handful is ten.

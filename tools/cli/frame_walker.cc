@@ -7,10 +7,10 @@
 // process has there.
 #include "cli/frame_walker.h"
 
-#include <cxxabi.h>
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,30 +20,18 @@
 #include <set>
 #include <string_view>
 
+#include "cli/frame_names.h"
+#include "cli/text.h"
+
 namespace taut::cli {
 namespace {
 
 constexpr std::size_t most_frames = 512;
 constexpr std::uint64_t most_stack = 8 << 20;
 constexpr std::uint64_t most_handler_stack = 256 << 10, page = 4096;
-
-std::string demangled(const char* name) {
-  // "i" would become "int".
-  if (std::strncmp(name, "_Z", 2) != 0) return short_function_name(name);
-  int status = 0;
-  char* text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
-  std::string result = status == 0 && text != nullptr ? text : name;
-  std::free(text);
-  return short_function_name(result);
-}
+constexpr std::uint64_t most_vdso = 1 << 20;
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
-
-std::string hexadecimal(std::uint64_t value) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
 
 // The file when it is a regular one, and as far as can be seen the one that was mapped.
 int open_module(const process_memory& from, const mapping& m) {
@@ -58,38 +46,6 @@ int open_module(const process_memory& from, const mapping& m) {
     return fd;
   ::close(fd);
   return -1;
-}
-
-const char* name_of_die(Dwarf_Die* die) {
-  Dwarf_Attribute attribute;
-  for (unsigned kind : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
-    if (dwarf_attr_integrate(die, kind, &attribute) != nullptr) return dwarf_formstring(&attribute);
-  }
-  if (dwarf_attr_integrate(die, DW_AT_name, &attribute) != nullptr)
-    return dwarf_formstring(&attribute);
-  return nullptr;
-}
-
-// What a lambda's inlined code is called after: the function that it is written in.
-std::string name_of_lambda(Dwarf_Die call) {
-  Dwarf_Attribute attribute;
-  Dwarf_Die origin = call;
-  for (int i = 0; i < 8; ++i) {
-    Dwarf_Die next;
-    if (dwarf_attr(&origin, DW_AT_abstract_origin, &attribute) == nullptr ||
-        dwarf_formref_die(&attribute, &next) == nullptr)
-      break;
-    origin = next;
-  }
-  std::string name;
-  Dwarf_Die* around = nullptr;
-  const int n = dwarf_getscopes_die(&origin, &around);
-  for (int i = 1; i < n && name.empty(); ++i) {
-    if (dwarf_tag(&around[i]) != DW_TAG_subprogram) continue;
-    if (const char* text = name_of_die(&around[i])) name = demangled(text) + "::{lambda}";
-  }
-  std::free(around);
-  return name.empty() ? "operator()" : name;
 }
 
 }  // namespace
@@ -182,7 +138,25 @@ void frame_walker::report_modules() {
         nullptr)
       ::close(fd);
   }
+  report_vdso();
   dwfl_report_end(dwfl_, nullptr, nullptr);
+}
+
+// The one module without a file: it gets one in memory.
+void frame_walker::report_vdso() {
+  Elf64_Ehdr head{};
+  if (from_.vdso() == 0 || !from_.read(from_.vdso(), &head, sizeof head) ||
+      std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+    return;
+  const std::uint64_t size = head.e_shoff + std::uint64_t{head.e_shnum} * head.e_shentsize;
+  if (size > most_vdso) return;
+  std::vector<std::byte> image(size);
+  if (!from_.read(from_.vdso(), image.data(), image.size())) return;
+  const int fd = ::memfd_create("vdso", MFD_CLOEXEC);
+  if (fd < 0) return;
+  if (::write(fd, image.data(), image.size()) != static_cast<ssize_t>(image.size()) ||
+      dwfl_report_elf(dwfl_, "vdso", "vdso", fd, from_.vdso(), false) == nullptr)
+    ::close(fd);
 }
 
 bool frame_walker::add_area(std::uint64_t low, std::uint64_t high) {
@@ -269,11 +243,14 @@ std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
   Dwarf_Die* unit = dwfl_module_addrdie(module, pc, &bias);
   std::vector<Dwarf_Die> scopes;
   if (unit != nullptr) scopes = scopes_.at(*unit, pc - bias);
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  const char* linked =
+      dwfl_module_addrinfo(module, pc, &offset, &symbol, nullptr, nullptr, nullptr);
   for (Dwarf_Die& scope : scopes) {
     const int tag = dwarf_tag(&scope);
     if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram) continue;
-    if (const char* name = name_of_die(&scope)) here.function = demangled(name);
-    if (here.function == "operator()") here.function = name_of_lambda(scope);
+    here.function = function_name(scope, linked);
     found.push_back(here);
     if (tag == DW_TAG_subprogram) break;
     here = {};
@@ -288,12 +265,9 @@ std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
       here.line = value;
   }
   if (found.empty()) found.push_back(here);
-  // The symbol table has whole names, namespaces and all.
-  GElf_Off offset = 0;
-  GElf_Sym symbol;
-  if (const char* name =
-          dwfl_module_addrinfo(module, pc, &offset, &symbol, nullptr, nullptr, nullptr)) {
-    found.back().function = demangled(name);
+  // The outermost is the linker's own.
+  if (linked != nullptr) {
+    found.back().function = function_name(linked);
   } else if (found.back().function.empty()) {
     Dwarf_Addr low = 0;
     const char* file =
@@ -303,54 +277,33 @@ std::vector<frame> frame_walker::look_up(std::uint64_t pc) {
   return found;
 }
 
+bool frame_walker::calls(std::uint64_t return_address, std::uint64_t inside) const {
+  Dwfl_Module* module = dwfl_ == nullptr ? nullptr : dwfl_addrmodule(dwfl_, inside - 1);
+  GElf_Off offset = 0;
+  GElf_Sym symbol;
+  if (module == nullptr || dwfl_module_addrinfo(module, inside - 1, &offset, &symbol, nullptr,
+                                                nullptr, nullptr) == nullptr)
+    return false;
+  const std::uint64_t start = inside - 1 - offset;
+  if (machine_ == machine_x86_64) {
+    std::byte code[5];  // e8 and a distance
+    std::int32_t distance = 0;
+    if (!from_.read(return_address - sizeof code, code, sizeof code)) return false;
+    std::memcpy(&distance, code + 1, sizeof distance);
+    return code[0] == std::byte{0xe8} &&
+           return_address + static_cast<std::uint64_t>(std::int64_t{distance}) == start;
+  }
+  const auto code = from_.get<std::uint32_t>(return_address - 4);  // bl, in words
+  if (!code || *code >> 26 != 0x25) return false;
+  const std::int64_t words = static_cast<std::int32_t>(*code << 6) >> 6;
+  return return_address - 4 + static_cast<std::uint64_t>(words * 4) == start;
+}
+
 void frame_walker::name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to) {
   for (std::uint64_t pc : pcs) {
     const std::vector<frame>& here = names_of(pc);
     to.insert(to.end(), here.begin(), here.end());
   }
-}
-
-std::string short_function_name(const std::string& demangled) {
-  std::string kept;
-  int angles = 0, parentheses = 0;
-  for (std::size_t i = 0; i < demangled.size(); ++i) {
-    const char c = demangled[i];
-    const std::string_view rest = std::string_view(demangled).substr(i);
-    if (angles == 0 && parentheses == 0 && rest.starts_with("operator")) {
-      // Its symbol is no bracket.
-      std::size_t n = 8;
-      while (i + n < demangled.size() &&
-             std::strchr("<>=!+-*/%&|^~,[]", demangled[i + n]) != nullptr)
-        ++n;
-      if (rest.substr(8).starts_with("()")) n = 10;
-      kept += rest.substr(0, n);
-      i += n - 1;
-    } else if (angles == 0 && parentheses == 0 && rest.starts_with("(anonymous namespace)")) {
-      kept += "(anonymous namespace)";
-      i += 20;
-    } else if (c == '<') {
-      ++angles;
-    } else if (c == '>' && angles > 0) {
-      if (demangled[i - 1] != '-') --angles;
-    } else if (angles == 0 && c == '(') {
-      ++parentheses;
-    } else if (angles == 0 && c == ')' && parentheses > 0) {
-      --parentheses;
-    } else if (angles == 0 && parentheses == 0) {
-      kept += c;
-    }
-  }
-  for (std::string_view suffix : {" const", " &", " &&", " noexcept"}) {
-    if (kept.ends_with(suffix)) kept.erase(kept.size() - suffix.size());
-  }
-  while (kept.ends_with(' ')) kept.pop_back();  // operator<< <char>
-  // A template's return type stands in front.
-  const std::size_t name = kept.find("operator");
-  if (const std::size_t space = kept.rfind(' ', name); space != kept.npos && name != 0) {
-    if (kept.compare(space, 11, " namespace)") != 0) kept.erase(0, space + 1);
-  }
-  for (std::size_t at; (at = kept.find("taut::v0::")) != kept.npos;) kept.erase(at + 6, 4);
-  return kept.empty() ? demangled : kept;
 }
 
 }  // namespace taut::cli

@@ -31,6 +31,8 @@ class frame_walker {
                                           std::uint64_t stack_high);
   // What the frames of a walk are called; inlined calls are expanded.
   void name(const std::vector<std::uint64_t>& pcs, std::vector<frame>& to);
+  // Whether what stands before a return address is a call of the function that `inside` lies in.
+  bool calls(std::uint64_t return_address, std::uint64_t inside) const;
 
  private:
   struct walk_state;
@@ -39,6 +41,7 @@ class frame_walker {
   const std::vector<frame>& names_of(std::uint64_t pc);
   std::vector<frame> look_up(std::uint64_t pc);
   void report_modules();
+  void report_vdso();
 
   const process_memory& from_;
   std::uint32_t machine_;
@@ -48,8 +51,5 @@ class frame_walker {
   code_scopes scopes_;
   std::unordered_map<std::uint64_t, std::vector<frame>> names_;
 };
-
-// "taut::rt::park" of "void taut::v0::rt::park(taut::v0::rt::goroutine*)".
-std::string short_function_name(const std::string& demangled);
 
 }  // namespace taut::cli

@@ -92,7 +92,8 @@ bool passes(const filter& f, const dump& d, const goroutine& g) {
 
 std::vector<goroutine_group> by_stack(const dump& d, const filter& f, order o) {
   return gather(d, f, o, [](const goroutine& g, const stack&) {
-    return std::to_string(g.stack) + (g.leaked ? "l" : "") + (g.locked ? "t" : "") + g.state;
+    return std::to_string(g.stack) + (g.leaked ? "l" : "") + (g.locked ? "t" : "") +
+           std::to_string(g.verdict) + g.state;
   });
 }
 

@@ -35,7 +35,7 @@ struct goroutine_group {
   std::string state_text() const;
 };
 
-// Equal stacks in equal states: one group, as a reader of dumps wants it.
+// Equal stacks in equal states with equal fates: one group, as a reader of dumps wants it.
 std::vector<goroutine_group> by_stack(const dump& d, const filter& f, order o);
 // Equal blocked places, states and creators.
 std::vector<goroutine_group> by_place(const dump& d, const filter& f, order o);

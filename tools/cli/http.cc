@@ -60,8 +60,7 @@ class url_source final : public source {
       answer.goroutines = read(detail::full);
       answer.note =
           "the service has no goroutineleak profile (taut and Go 1.27 have it, Go 1.26 when built "
-          "with "
-          "GOEXPERIMENT=goroutineleakprofile).";
+          "with GOEXPERIMENT=goroutineleakprofile).";
       return answer;
     }
     check(r, "goroutineleak");
@@ -73,7 +72,6 @@ class url_source final : public source {
       answer = leaks_from_bytes(r.body, name_);
     }
     answer.asked_collector = true;
-    answer.note.clear();
     return answer;
   }
 

@@ -93,7 +93,8 @@ void add(std::map<fate, leak_group>& to, bool proved, const std::string& state, 
 
 }  // namespace
 
-leak_list judge(const dump& d, bool asked_collector, const leak_limits& limits) {
+leak_list judge(const leak_answer& answer, const leak_limits& limits) {
+  const dump& d = answer.goroutines;
   leak_list list;
   std::map<fate, leak_group> groups;
   std::uint64_t idle_mains = 0;
@@ -138,12 +139,16 @@ leak_list judge(const dump& d, bool asked_collector, const leak_limits& limits) 
     list.groups.push_back(std::move(group));
   }
   list.goroutines = std::max(d.existing, d.total());
+  list.waits_at_least = d.waits_at_least;
+  list.notes = d.notes;
   list.sort_and_count();
   if (idle_mains != 0)
     list.notes.push_back(
         "the main goroutine waits in select {}, which keeps a program alive; not counted.");
   if (d.truncated) list.notes.push_back("the dump is cut off: what its end held is not judged.");
-  if (!timed && !asked_collector && !d.judged)
+  if (d.judged || answer.asked_collector) return list;
+  list.not_judged = answer.note;
+  if (!timed)
     list.notes.push_back("profiles do not record how long goroutines wait; debug=2 does.");
   return list;
 }

@@ -116,9 +116,11 @@ std::string leaks_json(const leak_list& list, const std::string& source) {
         g.longest < 0 ? json() : json(static_cast<double>(g.longest) / 1'000'000'000);
     all.push_back(std::move(one));
   }
-  json report = {{"source", source},      {"goroutines", list.goroutines},
-                 {"proved", list.proved}, {"suspected", list.suspected},
-                 {"notes", list.notes},   {"leaks", std::move(all)}};
+  json report = {{"source", source},       {"goroutines", list.goroutines},
+                 {"proved", list.proved},  {"suspected", list.suspected},
+                 {"notes", list.notes},    {"judged", list.not_judged.empty()},
+                 {"leaks", std::move(all)}};
+  if (!list.not_judged.empty()) report["not_judged"] = list.not_judged;
   report["seconds"] = list.seconds < 0 ? json() : json(list.seconds);
   return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

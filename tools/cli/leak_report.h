@@ -33,6 +33,8 @@ struct leak_list {
   std::uint64_t goroutines = 0;    // looked at
   std::uint64_t proved = 0, suspected = 0;
   double seconds = -1;             // the search took; -1: not known
+  bool waits_at_least = false;     // see dump
+  std::string not_judged;          // why nobody could prove anything; empty: somebody did
   std::vector<std::string> notes;  // sentences
 
   void sort_and_count();
@@ -48,7 +50,7 @@ bool is_leak_report(std::string_view bytes);
 leak_list parse_leak_report(std::string_view bytes, const std::string& source);
 
 // What a dump proves and what it lets one suspect.
-leak_list judge(const dump& d, bool asked_collector, const leak_limits& limits);
+leak_list judge(const leak_answer& answer, const leak_limits& limits);
 
 // For a terminal `width` columns wide (0: no limit), and for programs.
 std::string leaks_text(const leak_list& list, std::size_t width);

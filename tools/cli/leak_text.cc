@@ -50,7 +50,7 @@ class writer {
     text += ", " + std::to_string(causes) + " " + what;
     text_ += shorten(text, width_) + "\n";
     for (const leak_group& g : list.groups) {
-      if (g.proved == proved) group(g);
+      if (g.proved == proved) group(g, list.waits_at_least);
     }
   }
 
@@ -62,15 +62,20 @@ class writer {
       text_ += out + shorten(value, width_ - field) + "\n";
       return;
     }
+    wrapped(std::move(out), field, value);
+  }
+
+  // The first line begins with `out`, the others are indented.
+  void wrapped(std::string out, std::size_t indent, std::string_view value) {
     std::size_t at = columns_of(out);
     bool empty = true;
     while (!value.empty()) {
       const std::size_t blank = value.find(' ');
-      std::string word = shorten(value.substr(0, blank), width_ - field);
+      std::string word = shorten(value.substr(0, blank), width_ - indent);
       if (!empty && at + 1 + columns_of(word) > width_) {
         text_ += out + "\n";
-        out.assign(field, ' ');
-        at = field;
+        out.assign(indent, ' ');
+        at = indent;
         empty = true;
       }
       if (!empty) {
@@ -86,7 +91,6 @@ class writer {
   }
 
   std::string take() { return std::move(text_); }
-  bool empty() const { return text_.empty(); }
   std::string& text() { return text_; }
 
  private:
@@ -106,9 +110,9 @@ class writer {
     if (!f.function.empty()) line("", printable(f.function), false);
   }
 
-  void group(const leak_group& g) {
+  void group(const leak_group& g, bool at_least) {
     std::string head = grouped(g.count) + " \u00d7 " + printable(g.waits_for);
-    if (g.longest >= 0) head += "  for " + duration_text(g.longest);
+    if (g.longest >= 0) head += (at_least ? "  for >" : "  for ") + duration_text(g.longest);
     const std::string verdict = (g.proved ? "proved: " : "suspected: ") + printable(g.evidence);
     const std::size_t width = 2 + columns_of(head);
     text_ += "\n  " + shorten(head, width_ - 2);
@@ -121,7 +125,9 @@ class writer {
       line("verdict", verdict);
     }
     place("blocked", g.blocked);
-    if (const std::size_t colon = g.object.find(": "); colon != g.object.npos) {
+    // Its kind is the label, unless it is a select's cases.
+    const std::size_t colon = g.object.find(": ");
+    if (colon != g.object.npos && g.object.find(" on ") > colon) {
       line(printable(g.object.substr(0, colon)), printable(g.object.substr(colon + 2)));
     } else if (!g.object.empty()) {
       line("object", printable(g.object));
@@ -139,18 +145,26 @@ class writer {
 
 std::string leaks_text(const leak_list& list, std::size_t width) {
   writer w(width);
+  const std::string looked_at = grouped(list.goroutines) +
+                                (list.goroutines == 1 ? " goroutine" : " goroutines") +
+                                " looked at";
+  const bool judged = list.not_judged.empty();
+  // Not to be taken for "there is none", whatever follows.
+  if (!judged && list.proved == 0)
+    w.wrapped("not judged: ", 0, looked_at + ", but " + list.not_judged);
   w.heading(list, true);
   w.heading(list, false);
-  const bool found = !w.empty();
   std::string& text = w.text();
-  text += (found ? "\n" : "no leaks found: ") + grouped(list.goroutines) +
-          (list.goroutines == 1 ? " goroutine" : " goroutines") + " looked at";
-  if (list.seconds >= 0) {
-    char took[32];
-    std::snprintf(took, sizeof took, " in %.0f ms", list.seconds * 1000);
-    text += took;
+  if (judged || list.proved != 0) {
+    text += (text.empty() ? "no leaks found: " : "\n") + looked_at;
+    if (list.seconds >= 0) {
+      char took[32];
+      std::snprintf(took, sizeof took, " in %.0f ms", list.seconds * 1000);
+      text += took;
+    }
+    text += "\n";
+    if (!judged) w.line("note", "the others are not judged: " + list.not_judged);
   }
-  text += "\n";
   for (const std::string& note : list.notes) w.line("note", note);
   return w.take();
 }

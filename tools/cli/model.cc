@@ -6,6 +6,7 @@
 #include <array>
 
 #include "cli/error.h"
+#include "cli/text.h"
 
 namespace taut::cli {
 namespace {
@@ -32,16 +33,16 @@ constexpr std::size_t most_held = std::size_t{2} << 30;
 
 bool begins(std::string_view text, std::string_view with) { return text.starts_with(with); }
 
-// Ours: what stands between the program's call and the wait.
-bool is_taut(std::string_view function) {
-  return begins(function, "taut::rt::") || begins(function, "taut::detail::") ||
-         begins(function, "taut::v0::") || begins(function, "taut::");
+// Ours: what stands between the program's call and the wait. What is inlined from our headers may
+// be called by its last name only, so their folder tells as well.
+bool is_taut(const frame& f) {
+  return begins(f.function, "taut::") || f.file.find("include/taut/") != f.file.npos;
 }
 
 bool is_runtime(const frame& f) {
   const std::string_view name = f.function;
   return begins(name, "runtime.") || begins(name, "internal/") || begins(name, "sync.") ||
-         begins(name, "syscall.") || name == "panic" || is_taut(name);
+         begins(name, "syscall.") || name == "panic" || is_taut(f);
 }
 
 // The folder with taut's sources, from a function whose name tells that it is one of them. A
@@ -89,12 +90,25 @@ constexpr hint hints[] = {
     {"taut::detail::chan_recv", "chan receive"},
     {"taut::detail::chan_send", "chan send"},
     {"taut::detail::select", "select"},
+    {"taut::select", "select"},
     {"taut::mutex::lock", "sync.Mutex.Lock"},
+    {"taut::once::begin", "sync.Mutex.Lock"},
     {"taut::shared_mutex::lock_shared", "sync.RWMutex.RLock"},
     {"taut::shared_mutex::lock", "sync.RWMutex.Lock"},
     {"taut::wait_group::wait", "sync.WaitGroup.Wait"},
     {"taut::condition::wait", "sync.Cond.Wait"},
     {"taut::semaphore::acquire", "semacquire"},
+    {"taut::context::wait", "chan receive"},
+    {"taut::scope::enter", "semacquire"},
+    {"taut::scope::state::join", "sync.WaitGroup.Wait"},
+    {"taut::scope::wait", "sync.WaitGroup.Wait"},
+    {"taut::scope::~scope", "sync.WaitGroup.Wait"},
+    {"taut::rt::wait_ready", "IO wait"},
+    {"taut::wait_fd", "IO wait"},
+    {"taut::stream::", "IO wait"},
+    {"taut::conn::", "IO wait"},
+    {"taut::listener::accept", "IO wait"},
+    {"taut::dial", "IO wait"},
     {"taut::sleep", "sleep"},
     {"taut::debug::stack_unavailable::running", "running"},
     {"taut::debug::stack_unavailable::blocking", "syscall"},
@@ -160,10 +174,15 @@ const std::string& dump::object_of(const goroutine& g) const {
   return g.object != 0 && g.object <= objects.size() ? objects[g.object - 1] : none;
 }
 
+std::string dump::wait_text(std::int64_t nanoseconds) const {
+  if (nanoseconds < 0) return {};
+  return (waits_at_least ? ">" : "") + duration_text(nanoseconds);
+}
+
 bool is_library(const frame& f) {
   std::string_view name = f.function;
   if (name.empty()) return false;
-  if (is_taut(name) || name == "panic") return true;
+  if (is_taut(f) || name == "panic") return true;
   // What the compiler wraps around a go statement's call.
   if (name.find(".gowrap") != name.npos) return true;
   // In a C++ name the first dot, if any, is no package's end.
@@ -175,7 +194,8 @@ bool is_library(const frame& f) {
 const frame* blocked_at(const stack& s) {
   const std::string_view ours = taut_folder(s);
   for (const frame& f : s.frames) {
-    if (!f.function.empty() && !is_library(f) && !within(f, ours)) return &f;
+    const bool known = !f.function.empty() || !f.file.empty();
+    if (known && !is_library(f) && !within(f, ours)) return &f;
   }
   for (const frame& f : s.frames) {
     if (!f.function.empty() && !is_runtime(f) && !within(f, ours)) return &f;
@@ -198,8 +218,8 @@ std::string short_place_text(const frame& f) {
 }
 
 std::string state_of(const stack& s) {
-  // Waits are entered by a few runtime frames; deeper ones would be somebody else's callers.
-  const std::size_t depth = std::min<std::size_t>(s.frames.size(), 12);
+  // Waits are entered by some runtime frames; deeper ones would be somebody else's callers.
+  const std::size_t depth = std::min<std::size_t>(s.frames.size(), 20);
   const std::string_view ours = taut_folder(s);
   for (std::size_t i = 0; i < depth; ++i) {
     for (const hint& h : hints) {

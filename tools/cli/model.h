@@ -52,25 +52,38 @@ struct verdict {
   frame culprit;
 };
 
+// A goroutine that kept its worker from others for too long.
+struct stall {
+  std::uint64_t goroutine = 0;
+  bool blocked = false;       // in a call; else it computed
+  std::int64_t duration = 0;  // nanoseconds
+  std::uint32_t stack = 0;    // index
+};
+
 enum class dump_format { text, profile_text, profile, json };
 
 struct dump {
   dump_format format = dump_format::text;
-  std::string source;          // as the user named it
-  bool truncated = false;      // the end is missing
-  bool leak_profile = false;   // lists leaked goroutines and no others
-  bool judged = false;         // has verdicts of the process itself, if only that all is well
-  std::uint64_t existing = 0;  // goroutines there are, when fewer are listed
+  std::string source;           // as the user named it
+  bool truncated = false;       // the end is missing
+  bool leak_profile = false;    // lists leaked goroutines and no others
+  bool judged = false;          // has verdicts of the process itself, if only that all is well
+  bool waits_at_least = false;  // for so long: nobody knows when it was taken
+  std::uint64_t existing = 0;   // goroutines there are, when fewer are listed
   std::vector<stack> stacks;
   std::vector<std::string> objects;
   std::vector<verdict> verdicts;
   std::vector<goroutine> goroutines;
+  std::vector<stall> stalls;       // oldest first
+  std::vector<std::string> notes;  // what a reader must know, sentences
 
   // How many goroutines, profiles counted out.
   std::uint64_t total() const;
   // The stack's index; equal stacks have one.
   std::uint32_t intern(stack&& s);
   const std::string& object_of(const goroutine& g) const;
+  // A wait of its goroutines, for people; nothing when it is not recorded.
+  std::string wait_text(std::int64_t nanoseconds) const;
 
  private:
   std::unordered_map<std::string, std::uint32_t> index_;

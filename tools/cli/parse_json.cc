@@ -6,16 +6,21 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
+#include <vector>
 
 #include "cli/error.h"
 #include "cli/json_read.h"
 #include "cli/parse.h"
+#include "cli/profile_names.h"
 #include "cli/text.h"
 
 namespace taut::cli {
 namespace {
 
 using nlohmann::json;
+
+constexpr std::size_t most_stalls = 4096;
+constexpr std::size_t most_cases = 8;  // of a select
 
 frame frame_of(const json& j) {
   frame f;
@@ -44,9 +49,11 @@ stack stack_of(const json& j) {
         s.frames.push_back(frame_of(each));
     }
   }
-  if (s.frames.empty()) {
-    if (frame at = frame_at(j, "waits_at"); !at.file.empty()) s.frames.push_back(std::move(at));
-  }
+  // Where there are no frames, or no names for them, it is still known where it waits.
+  const bool placed =
+      std::any_of(s.frames.begin(), s.frames.end(), [](const frame& f) { return !f.file.empty(); });
+  if (frame at = frame_at(j, "waits_at"); !placed && !at.file.empty())
+    s.frames.insert(s.frames.begin(), std::move(at));
   s.elided = static_cast<std::size_t>(number_at(j, "elided"));
   s.elided_at = std::min(static_cast<std::size_t>(number_at(j, "elided_at")), s.frames.size());
   s.unavailable = flag_at(j, "unavailable");
@@ -85,6 +92,19 @@ class json_dump {
   explicit json_dump(dump& into) : to_(into) {}
 
   bool listed() const { return listed_; }
+  // After the last event.
+  void finish() {
+    for (const auto& [number, cases] : selects_) {
+      std::string text;
+      for (const select_case& c : cases) {
+        text += (text.empty() ? "" : "; or ") + c.operation + " on ";
+        text += c.object == 0 ? "a nil channel" : to_.objects[c.object - 1];
+      }
+      to_.objects[number - 1] = text.substr(0, most_name);
+    }
+  }
+  // Not one function has a name.
+  bool unnamed() const { return unnamed_ && !named_; }
 
   // For nlohmann::json::parse. An element that has been read is dropped.
   bool on_event(int depth, json::parse_event_t event, json& parsed) {
@@ -95,6 +115,7 @@ class json_dump {
     } else if (event == json::parse_event_t::object_end && depth == 2) {
       if (section_ == "goroutines" || section_ == "groups") add_element(parsed);
       if (section_ == "objects") describe(parsed);
+      if (section_ == "stalls") add_stall(parsed);
       return false;
     }
     return true;
@@ -108,6 +129,7 @@ class json_dump {
     }
     goroutine g;
     stack s = stack_of(j);
+    for (const frame& f : s.frames) (is_unnamed(f) ? unnamed_ : named_) |= !f.function.empty();
     // taut tells the state and, of one that waits, why.
     g.state = text_at(j, "wait_reason").substr(0, 128);
     if (g.state.empty()) g.state = text_at(j, "state").substr(0, 128);
@@ -119,6 +141,8 @@ class json_dump {
       g.guessed_state = true;
     }
     if (const std::string id = text_at(j, "object"); !id.empty()) g.object = object_number(id);
+    if (const auto cases = j.find("cases"); cases != j.end() && cases->is_array())
+      g.object = select_number(*cases);
     g.verdict = verdict_number(j);
     g.stack = to_.intern(std::move(s));
     const auto members = j.find("goroutines");
@@ -158,10 +182,36 @@ class json_dump {
     return at->second;
   }
 
+  // A select waits for what its cases are for; described when the last object has been.
+  std::uint32_t select_number(const json& cases) {
+    std::vector<select_case> all;
+    std::string key = "select";
+    for (const json& each : cases) {
+      if (!each.is_object() || all.size() == most_cases) break;
+      const std::string id = text_at(each, "object");
+      all.push_back({text_at(each, "operation"), id.empty() ? 0 : object_number(id)});
+      key += ' ' + all.back().operation + ' ' + id;
+    }
+    const std::uint32_t number = object_number(key);
+    selects_.try_emplace(number, std::move(all));
+    return number;
+  }
+
   void describe(const json& j) {
     if (!j.is_object()) return;
     if (const auto at = objects_.find(text_at(j, "id")); at != objects_.end())
       to_.objects[at->second - 1] = object_text(j);
+  }
+
+  void add_stall(const json& j) {
+    if (!j.is_object() || to_.stalls.size() >= most_stalls) return;
+    stall s;
+    s.goroutine = number_at(j, "goroutine");
+    s.blocked = text_at(j, "kind") == "blocked";
+    s.duration = static_cast<std::int64_t>(
+        std::min<std::uint64_t>(number_at(j, "duration_ns"), std::uint64_t{1} << 62));
+    s.stack = to_.intern(stack_of(j));
+    to_.stalls.push_back(s);
   }
 
   // Verdicts that differ in nothing but the goroutines they name are one.
@@ -184,9 +234,16 @@ class json_dump {
     return at->second;
   }
 
+  struct select_case {
+    std::string operation;
+    std::uint32_t object = 0;  // index + 1; 0: nil
+  };
+
   dump& to_;
+  std::unordered_map<std::uint32_t, std::vector<select_case>> selects_;  // by number of the object
   std::string section_;  // member of the root that is being read
   bool listed_ = false;
+  bool named_ = false, unnamed_ = false;  // some function
   std::unordered_map<std::string, std::uint32_t> objects_, verdicts_;
 };
 
@@ -233,8 +290,21 @@ dump parse_json(std::string_view bytes, const std::string& source) {
       throw user_error(source +
                        " is JSON but no goroutine dump; taut reads what "
                        "/debug/pprof/goroutine?debug=3 of a taut service answers.");
+    reader.finish();
     d.truncated |= flag_at(root, "truncated");
     d.existing = number_at(root, "total");
+    d.waits_at_least = flag_at(root, "waits_at_least");
+    if (reader.unnamed())
+      d.notes.push_back(
+          "the service does not name its functions (TAUT_SYMBOLIZE=0): ask for debug=0 in the URL "
+          "where the program's file is, and names are taken from that.");
+    if (const auto notes = root.find("notes"); notes != root.end() && notes->is_array()) {
+      for (const json& note : *notes) {
+        if (note.is_string() && d.notes.size() < 16 &&
+            std::find(d.notes.begin(), d.notes.end(), note.get<std::string>()) == d.notes.end())
+          d.notes.push_back(note.get<std::string>());
+      }
+    }
   } catch (const json::exception&) {
     throw user_error(source + " begins like JSON but is damaged or ends early; fetch it again.");
   }

@@ -9,10 +9,13 @@
 
 #include "cli/error.h"
 #include "cli/parse.h"
+#include "cli/profile_names.h"
 #include "cli/text.h"
 
 namespace taut::cli {
 namespace {
+
+constexpr std::size_t most_mappings = 4096;
 
 struct function_entry {
   std::uint64_t name = 0, file = 0;
@@ -22,7 +25,11 @@ struct line_entry {
   std::int64_t line = 0;
 };
 struct location_entry {
+  std::uint64_t address = 0;
   std::vector<line_entry> lines;
+};
+struct mapping_entry {
+  std::uint64_t low = 0, high = 0, offset = 0, file = 0, build_id = 0;
 };
 struct label_entry {
   std::uint64_t key = 0, text = 0;
@@ -39,6 +46,7 @@ struct raw_profile {
   std::vector<sample_entry> samples;
   std::unordered_map<std::uint64_t, location_entry> locations;
   std::unordered_map<std::uint64_t, function_entry> functions;
+  std::vector<mapping_entry> mappings;
   std::vector<std::string_view> strings;
   bool cut = false;  // more samples than are read
 
@@ -118,6 +126,8 @@ void read_location(protozero::pbf_reader message, raw_profile& into) {
   while (message.next()) {
     if (message.tag() == 1) {
       id = number(message);
+    } else if (message.tag() == 3) {
+      location.address = number(message);
     } else if (message.tag() == 4) {
       auto line = inner(message);
       line_entry entry;
@@ -159,6 +169,32 @@ void read_function(protozero::pbf_reader message, raw_profile& into) {
   into.functions[id] = f;
 }
 
+mapping_entry read_mapping(protozero::pbf_reader message) {
+  mapping_entry m;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 2:
+        m.low = number(message);
+        break;
+      case 3:
+        m.high = number(message);
+        break;
+      case 4:
+        m.offset = number(message);
+        break;
+      case 5:
+        m.file = number(message);
+        break;
+      case 6:
+        m.build_id = number(message);
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return m;
+}
+
 raw_profile read_raw(std::string_view bytes) {
   raw_profile raw;
   protozero::pbf_reader message(bytes.data(), bytes.size());
@@ -185,6 +221,13 @@ raw_profile read_raw(std::string_view bytes) {
           raw.samples.push_back(read_sample(inner(message)));
         }
         break;
+      case 3:
+        if (raw.mappings.size() < most_mappings) {
+          raw.mappings.push_back(read_mapping(inner(message)));
+        } else {
+          message.skip();
+        }
+        break;
       case 4:
         read_location(inner(message), raw);
         break;
@@ -203,11 +246,23 @@ raw_profile read_raw(std::string_view bytes) {
   return raw;
 }
 
-stack stack_of(const sample_entry& sample, const raw_profile& raw) {
+std::vector<profile_mapping> mappings_of(const raw_profile& raw) {
+  std::vector<profile_mapping> all;
+  for (const mapping_entry& m : raw.mappings) {
+    all.push_back({m.low, m.high, m.offset, std::string(raw.text(m.file)),
+                   std::string(raw.text(m.build_id))});
+  }
+  return all;
+}
+
+stack stack_of(const sample_entry& sample, const raw_profile& raw, profile_names& names) {
   stack s;
   for (const std::uint64_t id : sample.locations) {
     const auto location = raw.locations.find(id);
     if (location == raw.locations.end()) continue;
+    if (location->second.lines.empty() && location->second.address != 0 &&
+        s.frames.size() < most_frames)
+      names.name(location->second.address, s.frames);
     // Inlined calls come innermost first.
     for (const line_entry& line : location->second.lines) {
       frame f;
@@ -247,11 +302,12 @@ dump parse_profile(std::string_view bytes, const std::string& source) {
   d.source = source;
   d.leak_profile = name == "goroutineleak";
   d.truncated = raw.cut;
+  profile_names names(mappings_of(raw));
   for (const sample_entry& sample : raw.samples) {
     if (sample.value <= 0 || sample.value > 1'000'000'000) continue;
     goroutine g;
     g.count = static_cast<std::uint64_t>(sample.value);
-    stack s = stack_of(sample, raw);
+    stack s = stack_of(sample, raw, names);
     g.state = state_of(s);
     g.guessed_state = true;
     g.leaked = d.leak_profile;
@@ -260,6 +316,10 @@ dump parse_profile(std::string_view bytes, const std::string& source) {
     g.stack = d.intern(std::move(s));
     d.goroutines.push_back(std::move(g));
   }
+  if (names.incomplete())
+    d.notes.push_back(
+        "the service did not name its functions (TAUT_SYMBOLIZE=0), and not all files that it ran "
+        "are here, as they were and with symbols.");
   return d;
 }
 

@@ -164,9 +164,25 @@ std::string_view trimmed(std::string_view line) {
   return first == line.npos ? std::string_view() : line.substr(first);
 }
 
+// Whether the last line of a text is a frame, or the beginning of one or of a header, whose rest is
+// missing. Shells and `go run` have the last word too: "exit status 2", "Aborted (core dumped)".
+bool is_half(std::string_view line, bool whole_line) {
+  for (const std::string_view start : {"created by ", "goroutine "}) {
+    if (line.starts_with(start) || (!whole_line && start.starts_with(line))) return true;
+  }
+  if (whole_line) {
+    const std::size_t open = line.rfind('(');
+    return line.ends_with(')') && open != 0 && line[open - 1] != ' ';
+  }
+  const std::string_view word = line.substr(0, line.find(' '));
+  return word.size() == line.size() || word.find_first_of("(.") != word.npos ||
+         word.find("::") != word.npos;
+}
+
 class text_parser {
  public:
-  text_parser(std::string_view bytes, dump& into) : rest_(bytes), to_(into) {}
+  text_parser(std::string_view bytes, dump& into)
+      : rest_(bytes), to_(into), ends_with_line_(bytes.ends_with('\n')) {}
 
   void run() {
     std::string_view line;
@@ -244,7 +260,8 @@ class text_parser {
       function = text;
     }
     // A dump that was cut at its size limit ends inside a block.
-    if (rest_.empty() && (!function.empty() || (s.frames.empty() && !s.unavailable)))
+    if (rest_.empty() && ((!function.empty() && is_half(function, ends_with_line_)) ||
+                          (s.frames.empty() && !s.unavailable)))
       to_.truncated = true;
     g.stack = to_.intern(std::move(s));
     to_.goroutines.push_back(std::move(g));
@@ -277,6 +294,7 @@ class text_parser {
 
   std::string_view rest_;
   dump& to_;
+  const bool ends_with_line_;
   std::string_view prefix_;
   std::unordered_set<std::uint64_t> seen_;
 };

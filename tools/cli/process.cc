@@ -21,12 +21,12 @@ bool begins(const frame& f, std::string_view prefix) { return f.function.starts_
 bool is_hidden(const frame& f, const std::string& root) {
   for (std::string_view prefix :
        {"taut::rt::", "taut::detail::", "taut_switch", "taut_context_", "std::__invoke",
-        "std::invoke", "__clone", "start_thread", "__restore_rt"}) {
+        "std::invoke", "std::__apply", "std::apply", "__clone", "start_thread", "__restore_rt"}) {
     if (begins(f, prefix)) return true;
   }
   const bool ours =
       (!root.empty() && f.file.starts_with(root)) || f.file.find("/include/taut/") != f.file.npos;
-  return ours && !begins(f, "taut::");
+  return ours && (!begins(f, "taut::") || f.function.ends_with("{lambda}"));
 }
 
 // Every goroutine's outermost frame tells.
@@ -39,6 +39,7 @@ std::string root_of(const std::vector<frame>& frames) {
   return {};
 }
 
+// What libtaut's own text says in the place of a function, for only the place is known.
 std::string stem_of(const std::string& file) {
   const std::string name = file.substr(file.rfind('/') + 1);
   return name.substr(0, name.find('.'));
@@ -61,15 +62,24 @@ class memory_source final : public source {
     dump d;
     d.source = name_;
     d.truncated = all.unreadable != 0;
+    d.waits_at_least = !all.now_is_exact;
+    without_stack_ = 0;
     for (const table_goroutine& g : all.goroutines)
       d.goroutines.push_back(convert(d, all, g, wanted));
+    if (without_stack_ != 0 && !memory_->live())
+      d.notes.push_back("the stacks of " + std::to_string(without_stack_) +
+                        " goroutines are not in this core: gcore stops at the guard pages between "
+                        "stacks (Linux 6.13 and newer); write it with gcore-goroutines in GDB, or "
+                        "let the kernel write it.");
     return d;
   }
   std::string read_raw() override;
   leak_answer read_leaks() override {
     leak_answer answer;
     answer.goroutines = read(detail::full);
-    answer.note = "memory alone proves little; ask the running service by its URL for proofs.";
+    answer.note =
+        "memory does not show who could still wake whom; give the URL of the running service, or "
+        "a goroutineleak profile that it saved.";
     return answer;
   }
   bool live() const override { return memory_->live(); }
@@ -88,7 +98,7 @@ class memory_source final : public source {
     g.labels.insert(g.labels.end(), from.labels.begin(), from.labels.end());
     std::sort(g.labels.begin(), g.labels.end());
     if (wanted == detail::full) {
-      if (std::string text = table_.object_text(from); !text.empty()) {
+      if (std::string text = table_.object_text(from, walker_); !text.empty()) {
         d.objects.push_back(std::move(text));
         g.object = static_cast<std::uint32_t>(d.objects.size());
       }
@@ -97,7 +107,7 @@ class memory_source final : public source {
     // The program's own start of its first goroutine is no place of interest.
     if (const table_site& at = from.created;
         !at.file.empty() && !at.file.ends_with("/sched/runtime.cc"))
-      s.created = {stem_of(at.file), at.file, at.line};
+      s.created = {{}, at.file, at.line};
     g.stack = d.intern(std::move(s));
     return g;
   }
@@ -110,8 +120,12 @@ class memory_source final : public source {
         pcs = walker_.walk_running(r, g.stack_low, g.stack_high);
       });
     }
-    if (pcs.empty() && (g.waits || g.state == "runnable") && table_.saved_registers(g, registers)) {
-      pcs = walker_.walk_parked(registers, g.stack_high);
+    if (pcs.empty() && (g.waits || g.state == "runnable")) {
+      if (table_.saved_registers(g, registers)) {
+        pcs = walker_.walk_parked(registers, g.stack_high);
+      } else {
+        ++without_stack_;
+      }
       // It ran meanwhile: what was read is of two times.
       if (!table_.unchanged(g)) pcs.clear();
     }
@@ -123,6 +137,9 @@ class memory_source final : public source {
       if (!is_hidden(f, root)) s.frames.push_back(f);
     }
     if (s.frames.empty()) s.frames = std::move(all);
+    // It noted where it waits.
+    if (s.frames.empty() && g.waits && !g.waits_at.file.empty())
+      s.frames.push_back({{}, g.waits_at.file, g.waits_at.line});
     s.unavailable = s.frames.empty();
     return s;
   }
@@ -131,6 +148,7 @@ class memory_source final : public source {
   std::string name_;
   debug_table table_;
   frame_walker walker_;
+  std::size_t without_stack_ = 0;  // that should have one, of the last read
 };
 
 // Go's debug=2 text.
@@ -162,7 +180,7 @@ std::string memory_source::read_raw() {
               (f.file.empty() ? "?" : f.file) + ":" + std::to_string(f.line) + "\n";
     }
     if (!s.created.file.empty()) {
-      text += "created by " + s.created.function;
+      text += "created by " + stem_of(s.created.file);
       if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
       text += "\n\t" + s.created.file + ":" + std::to_string(s.created.line) + "\n";
     }

@@ -27,11 +27,11 @@ class live_memory final : public process_memory {
     read_mappings();
     std::byte probe;
     if (mappings_.empty() || !read(mappings_.front().low, &probe, 1)) {
-      if (errno == EPERM || errno == EACCES)
-        throw user_error("the memory of " + name_ +
-                         " may not be read; run as its user or as root, and see "
-                         "/proc/sys/kernel/yama/ptrace_scope.");
-      throw user_error(name_ + " has no memory that can be read; it may be ending.");
+      if (!mappings_.empty() && (errno == EPERM || errno == EACCES)) denied(errno);
+      throw user_error(
+          name_ +
+          " has no memory of its own: it is ending, or a thread of the kernel's; check "
+          "the number.");
     }
   }
 
@@ -82,12 +82,20 @@ class live_memory final : public process_memory {
     return false;
   }
 
+  [[noreturn]] void denied(int error) const {
+    const std::string what = name_ + " may not be looked into (" + std::strerror(error) + "); ";
+    if (::geteuid() == 0)
+      throw user_error(what +
+                       "root here lacks CAP_SYS_PTRACE in its namespace, or a security policy "
+                       "protects it: look from where it was started.");
+    throw user_error(what +
+                     "run as its user or as root, and see /proc/sys/kernel/yama/ptrace_scope.");
+  }
+
   void read_mappings() {
     std::ifstream maps("/proc/" + std::to_string(pid_) + "/maps");
-    if (!maps)
-      throw user_error(errno == EACCES
-                           ? name_ + " may not be looked into; run as its user or as root."
-                           : "there is no " + name_ + "; check the number.");
+    if (!maps && (errno == EACCES || errno == EPERM)) denied(errno);
+    if (!maps) throw user_error("there is no " + name_ + "; check the number.");
     for (std::string line; std::getline(maps, line);) {
       std::istringstream parts(line);
       mapping m;
@@ -97,6 +105,7 @@ class live_memory final : public process_memory {
           std::ws;
       std::getline(parts, m.path);
       m.writable = access.size() > 1 && access[1] == 'w';
+      if (m.path == "[vdso]") vdso_ = m.low;
       if (!m.path.starts_with('/')) m.path.clear();
       if (const std::size_t gone = m.path.rfind(" (deleted)"); gone != std::string::npos)
         m.path.erase(gone);

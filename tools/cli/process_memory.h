@@ -45,6 +45,9 @@ class process_memory {
     return registers.has_value();
   }
   const std::vector<mapping>& mappings() const { return mappings_; }
+  // Where the kernel has mapped its own functions, such as clock_gettime; 0: not known. No file has
+  // them.
+  std::uint64_t vdso() const { return vdso_; }
   // Where a mapped file's bytes are to be had; what the kernel shows of it when it was replaced.
   virtual std::string file_of(const mapping& m) const { return m.path; }
   virtual bool live() const = 0;
@@ -62,6 +65,7 @@ class process_memory {
   virtual std::optional<thread_registers> stop(int tid) const = 0;
   virtual void let_go(int tid) const = 0;
   std::vector<mapping> mappings_;
+  std::uint64_t vdso_ = 0;
 };
 
 // Throw user_error. The process needs to do nothing, not even to run.

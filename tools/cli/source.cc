@@ -97,9 +97,9 @@ leak_answer leaks_from_bytes(const std::string& bytes, const std::string& name) 
   answer.goroutines = parse_dump(bytes, name);
   answer.asked_collector = answer.goroutines.leak_profile;
   for (const goroutine& g : answer.goroutines.goroutines) answer.asked_collector |= g.leaked;
-  if (!answer.asked_collector)
-    answer.note =
-        "a goroutine dump alone proves little; ask the running service by its URL for more.";
+  answer.note =
+      "this dump does not say who could still wake whom; give the URL of the running service, its "
+      "debug=3 (taut), or its goroutineleak profile.";
   return answer;
 }
 

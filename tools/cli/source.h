@@ -30,7 +30,7 @@ struct leak_answer {
   std::string report;  // JSON of taut::leak_report; empty: see `goroutines`
   dump goroutines;
   bool asked_collector = false;  // the dump marks what Go's collector proved
-  std::string note;              // why there is no proof, one sentence
+  std::string note;              // why nobody judged, and what would help
 };
 
 class source {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns that fit the terminal: wide names are shortened in the middle, numbers never.
+// Columns that fit the terminal: wide names are shortened in the middle, numbers never. Where names
+// would become unreadable, the columns that tell least are left out.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,7 @@ struct column {
   std::string title;
   bool right = false;     // numbers
   bool flexible = false;  // may be shortened
+  int spare = 0;          // left out where there is no room, the highest first; 0: never
 };
 
 class table {
@@ -25,7 +27,10 @@ class table {
   std::string text(std::size_t width, const palette& colours, std::size_t most_rows = 0) const;
 
  private:
-  std::vector<std::size_t> widths(std::size_t width, std::size_t rows) const;
+  // As wide as what is in them.
+  std::vector<std::size_t> natural_widths(std::size_t rows) const;
+  // Those for which there is room.
+  std::vector<std::size_t> shown(std::size_t width, const std::vector<std::size_t>& natural) const;
 
   std::vector<column> columns_;
   std::vector<std::vector<std::string>> rows_;

@@ -101,6 +101,11 @@ void live_screen::draw(std::string_view text) {
   print(out + "\x1b[J");
 }
 
+void live_screen::wake() {
+  const char byte = 'w';
+  [[maybe_unused]] const ssize_t n = ::write(signal_pipe[1], &byte, 1);
+}
+
 live_screen::event live_screen::wait(int milliseconds) {
   using namespace std::chrono;
   const auto end = steady_clock::now() + std::chrono::milliseconds(milliseconds);
@@ -112,12 +117,12 @@ live_screen::event live_screen::wait(int milliseconds) {
     char bytes[64];
     if ((both[1].revents & POLLIN) != 0) {
       const ssize_t n = ::read(signal_pipe[0], bytes, sizeof bytes);
-      bool resized = false;
+      bool woken = false;
       for (ssize_t i = 0; i < n; ++i) {
         if (bytes[i] == 'q') return event::quit;
-        resized = true;
+        woken = true;
       }
-      if (resized) return event::resized;
+      if (woken) return event::woken;
     }
     if ((both[0].revents & (POLLHUP | POLLERR)) != 0) return event::quit;
     if ((both[0].revents & POLLIN) != 0) {

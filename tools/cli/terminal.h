@@ -49,9 +49,12 @@ class live_screen {
   live_screen& operator=(const live_screen&) = delete;
 
   void draw(std::string_view text);
-  // Waits for a key, the time (milliseconds), a signal that ends, or a new size. What ended it:
-  enum class event { quit, time, resized };
+  // Waits for a key, the time (milliseconds), a signal that ends, a new size, or wake(). What ended
+  // it:
+  enum class event { quit, time, woken };
   event wait(int milliseconds);
+  // From any thread.
+  void wake();
 };
 
 }  // namespace taut::cli

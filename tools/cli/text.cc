@@ -55,6 +55,12 @@ std::string grouped(std::uint64_t n) {
   return digits;
 }
 
+std::string hexadecimal(std::uint64_t n) {
+  char text[20];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(n));
+  return text;
+}
+
 std::string change_text(std::int64_t n) {
   return n == 0 ? "0" : (n > 0 ? "+" : "-") + grouped(static_cast<std::uint64_t>(std::llabs(n)));
 }

@@ -13,6 +13,8 @@ namespace taut::cli {
 
 // 12,345
 std::string grouped(std::uint64_t n);
+// 0x7f03
+std::string hexadecimal(std::uint64_t n);
 // +12,345, -3, 0
 std::string change_text(std::int64_t n);
 // 250ms, 42s, 3m5s, 2h10m0s

@@ -54,13 +54,12 @@ int diff_verb(const arguments& a) {
 
 int leaks_verb(const arguments& a) {
   const auto from = open_source(a.sources.front(), a.reading);
-  leak_answer answer = from->read_leaks();
-  leak_list list = answer.report.empty()
-                       ? judge(answer.goroutines, answer.asked_collector, a.suspicion)
-                       : parse_leak_report(answer.report, from->name());
-  if (!answer.note.empty() && !answer.goroutines.judged) list.notes.push_back(answer.note);
+  const leak_answer answer = from->read_leaks();
+  const leak_list list = answer.report.empty() ? judge(answer, a.suspicion)
+                                               : parse_leak_report(answer.report, from->name());
   print(a.how.json ? leaks_json(list, from->name()) : leaks_text(list, a.how.width));
-  return list.proved != 0 || (a.suspected_fails && list.suspected != 0) ? found : nothing_found;
+  if (list.proved != 0 || (a.suspected_fails && list.suspected != 0)) return found;
+  return list.not_judged.empty() ? nothing_found : not_judged;
 }
 
 }  // namespace taut::cli

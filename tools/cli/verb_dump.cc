@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // taut dump and taut goroutines: what a dump holds, whole and as a table.
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/error.h"
@@ -13,23 +14,30 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t most_ids = 8;  // of a group, in text
+constexpr std::size_t most_ids = 8;      // of a group, in text
+constexpr std::size_t most_stalls = 10;  // places
 
-std::string wait_text(const goroutine_group& g) {
-  if (g.longest < 0) return {};
-  if (g.shortest == g.longest || g.shortest < 0) return duration_text(g.longest);
-  return duration_text(g.shortest) + " to " + duration_text(g.longest);
+std::string wait_text(const dump& d, const goroutine_group& g) {
+  if (g.shortest == g.longest || g.shortest < 0) return d.wait_text(g.longest);
+  return d.wait_text(g.shortest) + " to " + d.wait_text(g.longest);
+}
+
+std::string listed(const std::vector<std::uint64_t>& ids) {
+  std::string text;
+  for (std::size_t n = 0; n < ids.size(); ++n) {
+    if (n == most_ids) return text + ", \u2026";
+    text += (n == 0 ? "" : ", ") + std::to_string(ids[n]);
+  }
+  return text;
 }
 
 std::string ids_text(const goroutine_group& g) {
-  std::string text;
-  std::size_t n = 0;
+  std::vector<std::uint64_t> ids;
   for (const goroutine* each : g.members) {
     if (each->id == 0) return {};
-    if (n == most_ids) return text + ", \u2026";
-    text += (n++ == 0 ? "" : ", ") + std::to_string(each->id);
+    if (ids.size() <= most_ids) ids.push_back(each->id);
   }
-  return text;
+  return listed(ids);
 }
 
 // Labels that all of a group have.
@@ -51,7 +59,7 @@ class dump_writer {
 
   std::string group(const goroutine_group& g) {
     std::string head = grouped(g.count) + " \u00d7 " + g.state_text();
-    if (const std::string wait = wait_text(g); !wait.empty()) head += "  for " + wait;
+    if (const std::string wait = wait_text(dump_, g); !wait.empty()) head += "  for " + wait;
     head += labels_text(g);
     std::string out = how_.colours.bold(fitted(head, 0)) + "\n";
     const stack& s = *g.where;
@@ -141,6 +149,18 @@ json json_of(const dump& d, const goroutine_group& g, bool members) {
             {"blocked", g.blocked == nullptr ? json() : json_of(*g.blocked)},
             {"created", g.where->created.file.empty() ? json() : json_of(g.where->created)}};
   if (!members) return j;
+  if (d.judged) {
+    const std::uint32_t fate = g.members.front()->verdict;
+    j["verdict"] = "alive";
+    if (fate != 0) {
+      const verdict& v = d.verdicts[fate - 1];
+      j["verdict"] = v.proved ? "proved" : "suspected";
+      j["cause"] = v.cause;
+      j["explanation"] = v.explanation;
+      j["fix"] = v.fix;
+      j["culprit"] = json_of(v.culprit);
+    }
+  }
   j["guessed_state"] = g.members.front()->guessed_state;
   if (const std::string& object = d.object_of(*g.members.front()); !object.empty())
     j["object"] = object;
@@ -163,7 +183,17 @@ void print_json(const dump& d, const std::vector<goroutine_group>& groups, bool 
   json head = {{"source", d.source},
                {"format", to_text(d.format)},
                {"total", d.total()},
-               {"truncated", d.truncated}};
+               {"truncated", d.truncated},
+               {"notes", d.notes}};
+  if (d.waits_at_least) head["waits_at_least"] = true;
+  for (const stall& s : d.stalls) {
+    json one = {{"goroutine", s.goroutine},
+                {"kind", s.blocked ? "blocked" : "hogged"},
+                {"duration_ns", s.duration},
+                {"frames", json::array()}};
+    for (const frame& f : d.stacks[s.stack].frames) one["frames"].push_back(json_of(f));
+    head["stalls"].push_back(std::move(one));
+  }
   std::string text = head.dump(-1, ' ', false, json::error_handler_t::replace);
   text.back() = ',';
   text += "\n\"groups\": [";
@@ -196,7 +226,48 @@ std::string summary(const dump& d, const std::vector<goroutine_group>& groups, c
     text +=
         "note: profiles record neither states (those shown are read off the stacks) nor waiting "
         "times\n";
+  for (const std::string& note : d.notes) text += "note: " + note + "\n";
   return text;
+}
+
+// Who kept a worker from others, by place; nothing when nobody did.
+std::string stalls_text(const dump& d, const look& how) {
+  struct place {
+    const frame* at = nullptr;
+    bool blocked = false;
+    std::int64_t longest = 0;
+    std::vector<std::uint64_t> goroutines;
+    std::size_t count = 0;
+  };
+  std::map<std::string, place> places;
+  for (const stall& s : d.stalls) {
+    const frame* at = blocked_at(d.stacks[s.stack]);
+    place& p = places[(s.blocked ? "b" : "c") + (at == nullptr ? "" : place_text(*at))];
+    p.at = at;
+    p.blocked = s.blocked;
+    p.longest = std::max(p.longest, s.duration);
+    ++p.count;
+    if (std::find(p.goroutines.begin(), p.goroutines.end(), s.goroutine) == p.goroutines.end())
+      p.goroutines.push_back(s.goroutine);
+  }
+  if (places.empty()) return {};
+  std::vector<const place*> longest_first;
+  for (const auto& [key, p] : places) longest_first.push_back(&p);
+  std::stable_sort(longest_first.begin(), longest_first.end(),
+                   [](const place* a, const place* b) { return a->longest > b->longest; });
+  table t({{"STALLS", true},
+           {"LONGEST", true},
+           {"KIND", false, false, 1},
+           {"AT", false, true},
+           {"IN", false, true, 2},
+           {"GOROUTINES", false, true, 3}});
+  for (const place* p : longest_first)
+    t.add({grouped(p->count), duration_text(p->longest), p->blocked ? "blocked" : "computing",
+           p->at == nullptr ? "no stack" : printable(short_place_text(*p->at)),
+           p->at == nullptr ? "" : printable(p->at->function), listed(p->goroutines)});
+  return "\nThese kept their worker from other goroutines:\n\n" +
+         t.text(how.width, how.colours, most_stalls) +
+         (t.rows() > most_stalls ? grouped(t.rows() - most_stalls) + " more places\n" : "");
 }
 
 }  // namespace
@@ -217,6 +288,7 @@ int dump_verb(const arguments& a) {
   dump_writer writer(d, a.how);
   for (const goroutine_group& g : groups) print(writer.group(g) + "\n");
   print(summary(d, groups, "stack"));
+  if (a.only.empty()) print(stalls_text(d, a.how));
   return nothing_found;
 }
 
@@ -229,20 +301,21 @@ int goroutines_verb(const arguments& a) {
     return nothing_found;
   }
   table t({{"COUNT", true},
-           {"STATE", false, true},
-           {"LONGEST", true},
+           {"STATE", false, true, 1},
+           {"LONGEST", true, false, 2},
            {"BLOCKED AT", false, true},
-           {"IN", false, true},
-           {"CREATED BY", false, true}});
+           {"IN", false, true, 3},
+           {"CREATED BY", false, true, 4}});
   for (const goroutine_group& g : groups) {
     const frame& created = g.where->created;
-    t.add({grouped(g.count), g.state_text(), g.longest < 0 ? "-" : duration_text(g.longest),
+    t.add({grouped(g.count), g.state_text(), g.longest < 0 ? "-" : d.wait_text(g.longest),
            g.blocked == nullptr ? "no stack" : printable(short_place_text(*g.blocked)),
            g.blocked == nullptr ? "" : printable(g.blocked->function),
            created.file.empty() ? "-" : printable(short_place_text(created))});
   }
   if (t.rows() != 0) print(t.text(a.how.width, a.how.colours) + "\n");
   print(summary(d, groups, "place"));
+  if (a.only.empty()) print(stalls_text(d, a.how));
   return nothing_found;
 }
 

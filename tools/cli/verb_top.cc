@@ -3,13 +3,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <deque>
+#include <exception>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "cli/error.h"
 #include "cli/table.h"
@@ -21,7 +26,8 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr double window = 10;  // seconds that a rate is taken over
+constexpr double window = 10;                       // seconds that a rate is taken over
+constexpr auto patience = std::chrono::seconds(1);  // before it is said that no answer comes
 
 struct place_count {
   std::string state;
@@ -55,7 +61,7 @@ sample take_sample(source& from) {
 }
 
 std::string signed_text(double n, const char* unit) {
-  if (std::fabs(n) < 0.05) return "0";
+  if (std::fabs(n) < 0.05) return std::string("0") + unit;
   char text[48];
   std::snprintf(text, sizeof text, std::fabs(n) < 10 ? "%+.1f%s" : "%+.0f%s", n, unit);
   return text;
@@ -124,12 +130,12 @@ std::string table_text(const history& h, const arguments& a, std::size_t width, 
   const bool rated = h.has_rate();
   std::vector<column> columns{{"COUNT", true}};
   if (rated) {
-    columns.push_back({"PER S", true});
-    columns.push_back({"GROWN", true});
+    columns.push_back({"PER S", true, false, 1});
+    columns.push_back({"GROWN", true, false, 2});
   }
-  columns.push_back({"STATE", false, true});
+  columns.push_back({"STATE", false, true, 3});
   columns.push_back({"BLOCKED AT", false, true});
-  columns.push_back({"IN", false, true});
+  columns.push_back({"IN", false, true, 4});
   table t(columns);
   for (const row* r : sorted_rows(h, a.by_growth)) {
     if (rows != 0 && t.rows() == rows) break;
@@ -150,7 +156,8 @@ std::string head_text(const history& h, const std::string& name) {
   std::string text =
       name + "  " + grouped(h.now().total) + (h.now().total == 1 ? " goroutine" : " goroutines");
   if (h.has_rate())
-    text += "  " + signed_text(h.rate(), "/s") + "  " + change_text(h.growth()) + " in " +
+    text += "  " + signed_text(h.rate(), "/s") + "  " +
+            (h.growth() == 0 ? "no change" : change_text(h.growth())) + " in " +
             duration_text(static_cast<std::int64_t>(h.seconds() * 1e9));
   return text;
 }
@@ -179,12 +186,71 @@ int once(source& from, const arguments& a) {
   return nothing_found;
 }
 
+// Asks on a thread of its own, so that the keys are looked at meanwhile.
+class question {
+ public:
+  question(source& from, live_screen& screen) : since_(clock::now()) {
+    // The thread is left alone with its answer when nobody waits for it any more.
+    thread_ = std::thread([&from, &screen, answer = answer_] {
+      try {
+        answer->got = take_sample(from);
+      } catch (const user_error& e) {
+        answer->trouble = e.what();
+      } catch (...) {
+        answer->unexpected = std::current_exception();
+      }
+      answer->done.store(true);
+      screen.wake();
+    });
+  }
+  question(const question&) = delete;
+  question& operator=(const question&) = delete;
+  ~question() {
+    if (thread_.joinable()) thread_.detach();
+  }
+
+  bool answered() const { return answer_->done.load(); }
+  std::chrono::seconds waited() const {
+    return std::chrono::duration_cast<std::chrono::seconds>(clock::now() - since_);
+  }
+  // Once it is answered. Throws user_error.
+  sample take() {
+    thread_.join();
+    if (answer_->unexpected) std::rethrow_exception(answer_->unexpected);
+    if (!answer_->got) throw user_error(answer_->trouble);
+    return std::move(*answer_->got);
+  }
+
+ private:
+  struct answer {
+    std::atomic<bool> done{false};
+    std::optional<sample> got;
+    std::string trouble;
+    std::exception_ptr unexpected;
+  };
+  clock::time_point since_;
+  std::shared_ptr<answer> answer_ = std::make_shared<answer>();
+  std::thread thread_;
+};
+
+// What the last line says.
+std::string foot_text(const history& h, std::size_t rows, const std::string& trouble,
+                      const question* asked) {
+  if (asked != nullptr && asked->waited() >= patience)
+    return "no answer for " + std::to_string(asked->waited().count()) + "s; q quits";
+  if (!trouble.empty()) return trouble;
+  const std::size_t all = h.now().places.size();
+  return all > rows ? "q quits; " + grouped(all - rows) + " more places" : "q quits";
+}
+
 int live(source& from, const arguments& a) {
   history h;
   h.add(take_sample(from));  // before the screen is taken: what is wrong is then said plainly
   std::string trouble;
-  live_screen screen;
-  auto next = clock::now() + std::chrono::nanoseconds(a.every);
+  std::optional<live_screen> screen(std::in_place);
+  std::optional<question> asked;
+  const auto every = std::chrono::nanoseconds(a.every);
+  auto next = clock::now() + every;
   while (true) {
     const screen_size size = terminal_size();
     const auto fit = [&](const std::string& text) { return shorten(text, size.columns); };
@@ -192,27 +258,36 @@ int live(source& from, const arguments& a) {
     const std::size_t rows = size.rows > 6 ? size.rows - 5 : 1;
     std::string text = a.how.colours.bold(fit(head_text(h, from.name()))) + "\n\n" +
                        table_text(h, a, size.columns, rows);
-    const std::size_t all = h.now().places.size();
-    std::string foot = "q quits";
-    if (all > rows) foot += "; " + grouped(all - rows) + " more places";
-    if (!trouble.empty()) foot = trouble;
+    const bool well = trouble.empty() && (!asked || asked->waited() < patience);
+    const std::string foot = fit(foot_text(h, rows, trouble, asked ? &*asked : nullptr));
     const auto lines = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
     if (lines + 1 < size.rows) text.append(size.rows - 1 - lines, '\n');
-    text += trouble.empty() ? a.how.colours.faint(fit(foot)) : a.how.colours.red(fit(foot));
-    screen.draw(text);
+    screen->draw(text + (well ? a.how.colours.faint(foot) : a.how.colours.red(foot)));
 
+    // While an answer is awaited, the seconds are counted.
     const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(next - clock::now()).count();
-    const auto event = screen.wait(static_cast<int>(std::clamp<long long>(left, 1, 1 << 30)));
-    if (event == live_screen::event::quit) return nothing_found;
-    if (event == live_screen::event::resized) continue;
-    try {
-      h.add(take_sample(from));
-      trouble.clear();
-    } catch (const user_error& e) {
-      trouble = std::string(e.what()) + " Trying again.";
+        asked ? std::chrono::milliseconds(patience)
+              : std::chrono::duration_cast<std::chrono::milliseconds>(next - clock::now());
+    const auto event =
+        screen->wait(static_cast<int>(std::clamp<long long>(left.count(), 1, 1 << 30)));
+    if (event == live_screen::event::quit) {
+      if (!asked || asked->answered()) return nothing_found;
+      // A request cannot be called back, and must not use what the end of main() takes away.
+      screen.reset();
+      std::_Exit(nothing_found);
     }
-    next = clock::now() + std::chrono::nanoseconds(a.every);
+    if (asked && asked->answered()) {
+      try {
+        h.add(asked->take());
+        trouble.clear();
+      } catch (const user_error& e) {
+        trouble = std::string(e.what()) + " Trying again.";
+      }
+      asked.reset();
+      next = clock::now() + every;
+    } else if (!asked && clock::now() >= next) {
+      asked.emplace(from, *screen);
+    }
   }
 }
 
@@ -220,7 +295,6 @@ int live(source& from, const arguments& a) {
 
 int top_verb(const arguments& a) {
   source_options reading = a.reading;
-  // The keys are not looked at while an answer is waited for.
   if (!a.timeout_given) reading.timeout = 5'000'000'000;
   const auto from = open_source(a.sources.front(), reading);
   if (a.once || a.how.json || !output_is_terminal() || ::isatty(0) == 0) return once(*from, a);

@@ -14,7 +14,7 @@
 
 namespace taut::cli {
 
-enum exit_code { nothing_found = 0, found = 1, bad_input = 2 };
+enum exit_code { nothing_found = 0, found = 1, bad_input = 2, not_judged = 3 };
 
 struct arguments {
   std::string verb;

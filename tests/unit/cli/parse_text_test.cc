@@ -114,6 +114,21 @@ TEST(parse_text, notices_a_cut_end) {
   EXPECT_TRUE(parsed("goroutine 1 [select]:\nmain.f()\n\ta.go:1\n\ngoroutine 2 [select]:\nmain.")
                   .truncated);
   EXPECT_TRUE(parsed("goroutine 1 [select]:\n").truncated);
+  const std::string whole = "goroutine 1 [select]:\nmain.f()\n\ta.go:1\n";
+  for (const char* end :
+       {"main.g(0x1, 0x2)\n", "main.(*server).g(...)\n", "created by main.main in goroutine 1\n",
+        "created b", "main.g", "search::(anonymous n", "main.g(0xc000"})
+    EXPECT_TRUE(parsed(whole + end).truncated) << end;
+}
+
+TEST(parse_text, the_last_word_of_who_ran_it_is_no_cut_end) {
+  for (const char* end :
+       {"exit status 2\n", "exit status 2", "Aborted (core dumped)\n",
+        "signal: aborted (core dumped)\n", "make: *** [Makefile:7: run] Error 2\n"}) {
+    const dump d = parsed(std::string("goroutine 1 [select]:\nmain.f()\n\ta.go:1\n") + end);
+    EXPECT_FALSE(d.truncated) << end;
+    EXPECT_EQ(d.stacks.at(0).frames.size(), 1u);
+  }
 }
 
 TEST(parse_text, equal_stacks_are_kept_once) {

@@ -4,7 +4,9 @@
 #include "cli/process_memory.h"
 
 #include <elf.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -14,14 +16,17 @@
 
 #include "cli/debug_table_reader.h"
 #include "cli/error.h"
+#include "cli/frame_names.h"
 #include "cli/frame_walker.h"
 
 namespace {
 
+using taut::cli::function_name;
 using taut::cli::open_core_memory;
 using taut::cli::open_process_memory;
-using taut::cli::short_function_name;
 using taut::cli::user_error;
+using testing::Not;
+using testing::StartsWith;
 
 TEST(process_memory, reads_this_process) {
   const auto memory = open_process_memory(static_cast<std::uint64_t>(::getpid()));
@@ -96,15 +101,39 @@ TEST_F(core_file, without_taut_says_so) {
   EXPECT_THROW(taut::cli::debug_table(*memory, path_), user_error);
 }
 
-TEST(function_names, are_short) {
-  EXPECT_EQ(short_function_name("void taut::v0::rt::park(taut::v0::rt::goroutine*)"),
-            "taut::rt::park");
-  EXPECT_EQ(short_function_name("(anonymous namespace)::take(std::vector<int> const&, int)"),
-            "(anonymous namespace)::take");
-  EXPECT_EQ(short_function_name("taut::v0::chan<int>::recv(int) const"), "taut::chan::recv");
-  EXPECT_EQ(short_function_name("main"), "main");
-  EXPECT_EQ(short_function_name("std::ostream& operator<< <char>(std::ostream&, char)"),
-            "operator<<");
+TEST(frame_walker, knows_the_kernels_own_functions) {
+  const std::uint64_t vdso = ::getauxval(AT_SYSINFO_EHDR);
+  if (vdso == 0) GTEST_SKIP() << "this kernel has none";
+  const auto memory = open_process_memory(static_cast<std::uint64_t>(::getpid()));
+  EXPECT_EQ(memory->vdso(), vdso);
+  // Some function of it: the entry of each is in its table of symbols.
+  const auto* head = reinterpret_cast<const Elf64_Ehdr*>(vdso);
+  taut::cli::frame_walker walker(*memory, head->e_machine);
+  const auto* sections = reinterpret_cast<const Elf64_Shdr*>(vdso + head->e_shoff);
+  for (int i = 0; i < head->e_shnum; ++i) {
+    if (sections[i].sh_type != SHT_DYNSYM) continue;
+    const auto* symbols = reinterpret_cast<const Elf64_Sym*>(vdso + sections[i].sh_offset);
+    for (std::size_t n = 0; n < sections[i].sh_size / sizeof *symbols; ++n) {
+      if (ELF64_ST_TYPE(symbols[n].st_info) != STT_FUNC || symbols[n].st_size == 0) continue;
+      std::vector<taut::cli::frame> frames;
+      walker.name({vdso + symbols[n].st_value + 1}, frames);
+      ASSERT_EQ(frames.size(), 1u);
+      EXPECT_THAT(frames[0].function, Not(StartsWith("0x")));
+      return;
+    }
+  }
+  FAIL() << "no function";
+}
+
+// Their rules are libtaut's, and tested with it: here only that they are what names are given by.
+TEST(function_names, are_those_of_libtaut) {
+  EXPECT_EQ(function_name("_ZN4taut2v02rt4parkEPNS1_9goroutineE"), "taut::rt::park");
+  EXPECT_EQ(function_name("i"), "i");
+  EXPECT_EQ(function_name("main"), "main");
+  EXPECT_EQ(function_name("read@@GLIBC_2.2.5"), "read");
+  // What the optimizer copied keeps its name.
+  EXPECT_EQ(function_name("_ZN1a1iEv.isra.0"), "a::i");
+  EXPECT_EQ(function_name("_ZN1a1jEv.constprop.0.isra.0"), "a::j");
 }
 
 }  // namespace

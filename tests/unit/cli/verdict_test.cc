@@ -22,6 +22,14 @@ std::string crowd(int first, int n, const std::string& status, const std::string
   return text;
 }
 
+leak_list judged(dump d, bool asked_collector, const leak_limits& limits) {
+  leak_answer answer;
+  answer.goroutines = std::move(d);
+  answer.asked_collector = asked_collector;
+  answer.note = "nobody asked.";
+  return judge(answer, limits);
+}
+
 TEST(diff, a_tenth_is_wobble) {
   const diff_limits limits;
   EXPECT_FALSE(has_grown(1000, 1100, limits));
@@ -63,6 +71,39 @@ TEST(diff, knows_a_place_in_every_format) {
   EXPECT_EQ(diff.places.back().after, 20u);
 }
 
+// One stuck program, as it told itself and as its memory tells.
+TEST(diff, kinds_that_name_places_differently_are_comparable) {
+  const auto blocked_in = [](const std::string& name, const std::string& folder) {
+    std::string text;
+    for (int i = 1; i <= 30; ++i)
+      text += "goroutine " + std::to_string(i) + " [chan send]:\n" + name + "(...)\n\t" + folder +
+              "leaky/order.cc:23\ncreated by order\n\t" + folder + "leaky/order.cc:44\n\n";
+    return parsed(text);
+  };
+  const dump_diff same =
+      compare(blocked_in("charge", "leaky_search/"),
+              blocked_in("search::(anonymous namespace)::charge", "/src/leaky_search/"), {});
+  EXPECT_EQ(same.grown, 0u);
+  ASSERT_EQ(same.places.size(), 1u);
+  EXPECT_EQ(same.places[0].before, 30u);
+  EXPECT_EQ(same.places[0].after, 30u);
+  // Files of one name in two folders are two.
+  EXPECT_EQ(compare(blocked_in("f", "/src/a/"), blocked_in("g", "/src/b/"), {}).places.size(), 2u);
+}
+
+TEST(diff, those_without_a_stack_are_told_apart_by_state) {
+  std::string text;
+  for (int i = 1; i <= 40; ++i)
+    text += "goroutine " + std::to_string(i) + (i <= 20 ? " [chan send]" : " [select]") +
+            ":\n\tgoroutine running on other thread; stack unavailable\n\n";
+  const dump_diff diff = compare(parsed(text), parsed(text), {});
+  ASSERT_EQ(diff.places.size(), 2u);
+  EXPECT_EQ(diff.places[0].before, 20u);
+  EXPECT_NE(diff.places[0].state, diff.places[1].state);
+  EXPECT_NE(diff_text(compare(dump(), parsed(text), {}), {}, {}).find("no stack"),
+            std::string::npos);
+}
+
 TEST(diff, notes_that_the_number_doubled) {
   const dump_diff diff = compare(parsed(crowd(1, 20, "select", "a.go:5")),
                                  parsed(crowd(1, 40, "select", "a.go:5")), {});
@@ -70,7 +111,7 @@ TEST(diff, notes_that_the_number_doubled) {
 }
 
 TEST(leaks, certain_from_any_dump) {
-  const leak_list list = judge(
+  const leak_list list = judged(
       parsed(crowd(10, 3, "chan receive (nil chan)", "a.go:5") +
              crowd(20, 1, "select (no cases)", "a.go:6") + crowd(30, 2, "chan send", "a.go:7")),
       false, {});
@@ -80,7 +121,7 @@ TEST(leaks, certain_from_any_dump) {
 }
 
 TEST(leaks, an_idle_main_is_none) {
-  const leak_list list = judge(
+  const leak_list list = judged(
       parsed("goroutine 1 [select (no cases), 9 minutes]:\nmain.main()\n\t/src/a.go:3 +0x1\n"),
       false, {});
   EXPECT_EQ(list.proved, 0u);
@@ -88,7 +129,7 @@ TEST(leaks, an_idle_main_is_none) {
 }
 
 TEST(leaks, proved_by_the_collector) {
-  const leak_list list = judge(
+  const leak_list list = judged(
       parsed(crowd(10, 3, "chan send (leaked)", "a.go:5") + crowd(20, 4, "chan send", "a.go:5")),
       true, {});
   EXPECT_EQ(list.proved, 3u);
@@ -98,7 +139,7 @@ TEST(leaks, proved_by_the_collector) {
 
 TEST(leaks, many_and_long_are_suspected) {
   const auto suspected = [](const std::string& text) {
-    const leak_list list = judge(parsed(text), false, {});
+    const leak_list list = judged(parsed(text), false, {});
     EXPECT_EQ(list.proved, 0u);
     return list.suspected;
   };
@@ -114,13 +155,13 @@ TEST(leaks, many_and_long_are_suspected) {
 }
 
 TEST(leaks, of_a_profile_say_what_is_missing) {
-  const leak_list list = judge(parsed(samples::profile()), false, {.more_than = 10});
+  const leak_list list = judged(parsed(samples::profile()), false, {.more_than = 10});
   EXPECT_EQ(list.suspected, 20u);
   EXPECT_NE(list.groups.at(0).evidence.find("does not say for how long"), std::string::npos);
 }
 
 TEST(leaks, verdicts_of_taut_are_taken_as_they_are) {
-  const leak_list list = judge(parsed(samples::json), false, {});
+  const leak_list list = judged(parsed(samples::json), false, {});
   EXPECT_EQ(list.proved, 2u);
   EXPECT_EQ(list.suspected, 1u);
   ASSERT_EQ(list.groups.size(), 2u);
@@ -156,10 +197,36 @@ TEST(leaks, a_report_of_taut_survives_the_way) {
   EXPECT_EQ(parse_leak_report(leaks_json(list, "it"), "it").groups.at(0).memory, 16384u);
 }
 
+TEST(leaks, nobody_judged_is_not_nobody_leaks) {
+  const leak_list unknown = judged(parsed(crowd(10, 3, "chan send", "a.go:5")), false, {});
+  EXPECT_EQ(leaks_text(unknown, 100), "not judged: 3 goroutines looked at, but nobody asked.\n");
+  const std::string json = leaks_json(unknown, "it");
+  EXPECT_NE(json.find("\"judged\": false"), std::string::npos) << json;
+  // What is suspected comes after it, and what is proved before.
+  const leak_list crowded =
+      judged(parsed(crowd(10, 60, "chan send, 9 minutes", "a.go:5")), false, {});
+  EXPECT_TRUE(leaks_text(crowded, 100).starts_with("not judged: 60 goroutines"));
+  EXPECT_NE(leaks_text(crowded, 100).find("60 goroutines may never"), std::string::npos);
+  const leak_list nil = judged(parsed(crowd(10, 3, "chan send (nil chan)", "a.go:5")), false, {});
+  EXPECT_TRUE(leaks_text(nil, 100).starts_with("3 goroutines can never run again"));
+  EXPECT_NE(leaks_text(nil, 100).find("the others are not judged"), std::string::npos);
+  const leak_list asked = judged(parsed(crowd(10, 3, "chan send", "a.go:5")), true, {});
+  EXPECT_EQ(leaks_text(asked, 100), "no leaks found: 3 goroutines looked at\n");
+}
+
+TEST(leaks, an_objects_kind_is_its_label) {
+  leak_list list = judged(parsed(crowd(10, 1, "select (no cases)", "a.go:5")), true, {});
+  list.groups.at(0).object = "channel: cap 0";
+  EXPECT_NE(leaks_text(list, 100).find("\n  channel      cap 0\n"), std::string::npos);
+  list.groups.at(0).object = "receive on channel: cap 0; or send on channel: cap 1";
+  EXPECT_NE(leaks_text(list, 100).find("\n  object       receive on channel: cap 0; or send"),
+            std::string::npos);
+}
+
 TEST(leaks, text_fits_the_width) {
   leak_list list =
-      judge(parsed(crowd(10, 3, "chan receive (nil chan)", std::string(200, 'd') + "/a.go:5")),
-            false, {});
+      judged(parsed(crowd(10, 3, "chan receive (nil chan)", std::string(200, 'd') + "/a.go:5")),
+             false, {});
   for (const std::size_t width : {40u, 60u, 80u, 100u}) {
     std::string_view text;
     const std::string all = leaks_text(list, width);
