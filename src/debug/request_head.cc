@@ -112,8 +112,8 @@ request_head check_head(std::string_view head) {
   return found;
 }
 
-std::string status_line(int status) {
-  const char* words = "";
+std::string refusal(int status) {
+  std::string words;
   switch (status) {
     case 400:
       words = "Bad Request";
@@ -146,7 +146,10 @@ std::string status_line(int status) {
       words = "Internal Server Error";
       break;
   }
-  return std::to_string(status) + ' ' + words;
+  words = std::to_string(status) + ' ' + words;
+  return "HTTP/1.1 " + words +
+         "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " +
+         std::to_string(words.size()) + "\r\n\r\n" + words;
 }
 
 bool is_local_name(std::string_view host) {

@@ -26,8 +26,8 @@ struct request_head {
 // `head` ends with its blank line.
 request_head check_head(std::string_view head);
 
-// "400 Bad Request"
-std::string status_line(int status);
+// The whole answer to a request that is refused by a status alone, as Go gives it.
+std::string refusal(int status);
 
 // Whether a Host header names this machine: "localhost" or an address, with or without a port. A
 // page of the web that had its name resolved to 127.0.0.1 names itself.

@@ -328,41 +328,6 @@ TEST(server, answers_when_every_worker_is_wedged) {
   taut::stop();
 }
 
-RUNTIME_THREAD_TEST(server, is_healthy) {
-  server s = started();
-  const http_answer a = ask(s.address(), "/healthz");
-  EXPECT_EQ(a.status, 200);
-  EXPECT_EQ(a.header("Content-Type"), "application/json; charset=utf-8");
-  const auto health = nlohmann::json::parse(a.body);
-  EXPECT_EQ(health["status"], "ok");
-  EXPECT_EQ(health["workers"], taut::test::current_options().workers);
-  EXPECT_TRUE(health["stalled"].empty());
-}
-
-// With a seed no spare worker joins, so what is ready waits for the loop to end.
-TEST(server, is_unhealthy_when_nothing_starts) {
-  taut::start({.workers = 1, .perturb_seed = 1});
-  server s = started();
-  std::atomic<bool> spins{false}, stop{false};
-  taut::wait_group done;
-  done.go([&] {
-    spins = true;
-    while (!stop) {
-    }
-  });
-  while (!spins) std::this_thread::sleep_for(1ms);
-  done.go([] {});
-  const http_answer a = ask(s.address(), "/healthz");
-  EXPECT_EQ(a.status, 503);
-  const auto health = nlohmann::json::parse(a.body);
-  EXPECT_EQ(health["status"], "stuck");
-  EXPECT_EQ(health["stalled"].size(), 1u);
-  stop = true;
-  done.wait();
-  EXPECT_EQ(ask(s.address(), "/healthz").status, 200);
-  taut::stop();
-}
-
 // Bytes that are almost requests, by the thousand (TAUT_TEST_HTTP_REQUESTS: how many). Any answer
 // is a clean refusal or a right one.
 TEST(server, survives_malformed_requests) {
