@@ -10,6 +10,7 @@
 #include "http_client.h"
 #include "support/fixture.h"
 #include "taut/debug.h"
+#include "taut/io.h"
 #include "taut/wait_group.h"
 
 namespace {
@@ -30,6 +31,29 @@ RUNTIME_THREAD_TEST(health, is_healthy) {
   EXPECT_EQ(health["status"], "ok");
   EXPECT_EQ(health["workers"], taut::test::current_options().workers);
   EXPECT_TRUE(health["stalled"].empty());
+}
+
+// A goroutine inside blocking() has said that it keeps its thread: it is not named, and nobody
+// looks for long.
+RUNTIME_THREAD_TEST(health, takes_blocking_for_healthy) {
+  server s = started();
+  std::atomic<bool> inside{false}, stop{false};
+  taut::wait_group done;
+  done.go([&] {
+    taut::blocking([&] {
+      inside = true;
+      inside.notify_one();
+      stop.wait(false);
+    });
+  });
+  inside.wait(false);
+  const auto health = nlohmann::json::parse(ask(s.address(), "/healthz").body);
+  EXPECT_EQ(health["status"], "ok");
+  EXPECT_TRUE(health["stalled"].empty()) << health.dump();
+  EXPECT_LT(health["looked_ms"], 200);
+  stop = true;
+  stop.notify_one();
+  done.wait();
 }
 
 // With a seed no spare worker joins, so what is ready waits for the loop to end.
