@@ -21,6 +21,7 @@
 #include "debug/exchange.h"
 #include "debug/http.h"
 #include "debug/request_head.h"
+#include "debug/target.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -187,9 +188,9 @@ class http_session final : public session, private httplib::Server {
     http_exchange x(server_, *stream_);
     x.method = request.method;
     x.path = request.path;
-    x.params.insert(request.params.begin(), request.params.end());
     if (const std::size_t mark = request.target.find('?'); mark != std::string::npos)
       x.query = request.target.substr(mark + 1);
+    x.params = query_pairs(x.query);
     x.body = std::move(client_->text);
     try {
       if (permitted(request, x)) route(x);
