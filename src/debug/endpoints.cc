@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "debug/exchange.h"
 
@@ -32,18 +33,18 @@ void route(exchange& x) {
     });
     if (folder) {
       x.status = 301;
-      x.headers.emplace_back("Location", x.path + '/');
+      x.set_header("Location", x.path + '/');
       return;
     }
     x.status = 404;
-    x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    x.set_header("X-Content-Type-Options", "nosniff");
     x.reply = "404 page not found\n";
     return;
   }
   if (x.method != "GET" && x.method != "HEAD" && !(x.method == "POST" && best->post)) {
     x.status = 405;
-    x.headers.emplace_back("Allow", best->post ? "GET, HEAD, POST" : "GET, HEAD");
-    x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    x.set_header("Allow", best->post ? "GET, HEAD, POST" : "GET, HEAD");
+    x.set_header("X-Content-Type-Options", "nosniff");
     x.reply = "Method Not Allowed\n";
     return;
   }
@@ -74,19 +75,24 @@ bool exchange::wait_or_fail(std::int64_t nanoseconds) {
   return false;
 }
 
+void exchange::set_header(std::string name, std::string value) {
+  std::erase_if(headers, [&](const auto& h) { return h.first == name; });
+  headers.emplace_back(std::move(name), std::move(value));
+}
+
 void exchange::fail(int code, std::string_view sentence) {
   status = code;
   content_type = "text/plain; charset=utf-8";
   stream = nullptr;
   std::erase_if(headers, [](const auto& h) { return h.first == "Content-Disposition"; });
-  headers.emplace_back("X-Content-Type-Options", "nosniff");
-  headers.emplace_back("X-Go-Pprof", "1");
+  set_header("X-Content-Type-Options", "nosniff");
+  set_header("X-Go-Pprof", "1");
   reply = std::string(sentence) + '\n';
 }
 
 void as_attachment(exchange& x, const std::string& name) {
   x.content_type = "application/octet-stream";
-  x.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + name + '"');
+  x.set_header("Content-Disposition", "attachment; filename=\"" + name + '"');
 }
 
 slot::slot(exchange& x) : x_(x), held_(x.take_slot()) {

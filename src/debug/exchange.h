@@ -43,6 +43,8 @@ class exchange {
   }
   // As Go's strconv.Atoi with the error ignored: 0 for what is no number.
   int number(const std::string& name) const noexcept;
+  // Instead of what it was.
+  void set_header(std::string name, std::string value);
   // Answers with a sentence, as Go's profile handlers do.
   void fail(int code, std::string_view sentence);
 

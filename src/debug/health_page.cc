@@ -47,7 +47,7 @@ std::vector<seen_worker> look(const runtime_state& r) {
 void health_page(exchange& x) {
   const runtime_state& r = the_runtime();
   x.content_type = "application/json; charset=utf-8";
-  x.headers.emplace_back("Cache-Control", "no-store");
+  x.set_header("Cache-Control", "no-store");
   if (!r.running.load()) {
     x.reply = "{\"status\":\"not started\",\"workers\":0,\"goroutines\":0,\"stalled\":[]}\n";
     return;

@@ -286,7 +286,7 @@ void write_process(exposition& out) {
 
 void metrics_page(exchange& x) {
   x.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  x.headers.emplace_back("Cache-Control", "no-store");
+  x.set_header("Cache-Control", "no-store");
   exposition out(x.reply);
   out.family("taut_info", "gauge", "The version of taut in this process.");
   out.sample(1, labelled("version", std::to_string(TAUT_VERSION_MAJOR) + "." +

@@ -173,7 +173,7 @@ class http_session final : public session, private httplib::Server {
       const std::string given = token_of(request.get_header_value("Authorization"));
       if (equal_in_constant_time(given, server_.token)) return true;
       x.fail(401, "this server asks for a token: Authorization: Bearer TOKEN");
-      x.headers.emplace_back("WWW-Authenticate", "Basic realm=\"taut\", Bearer realm=\"taut\"");
+      x.set_header("WWW-Authenticate", "Basic realm=\"taut\", Bearer realm=\"taut\"");
       return false;
     }
     if (!server_.loopback || client_->head.host.empty() || is_local_name(client_->head.host))

@@ -213,6 +213,21 @@ TEST(server, answers_errors_as_go) {
   EXPECT_EQ(deleted.header("Allow"), "GET, HEAD");
 }
 
+// Whatever the answer is, and once.
+TEST(server, lets_no_browser_guess_a_type) {
+  server s = started();
+  for (const char* target :
+       {"", "goroutine", "goroutine?debug=1", "goroutine?debug=2", "threadcreate?seconds=1",
+        "threadcreate?seconds=0", "nothing", "heap", "cmdline", "symbol", "profile?seconds=1",
+        "profile?seconds=9999"}) {
+    const std::string head = ask(s.address(), "/debug/pprof/" + std::string(target)).head;
+    const std::string line = "\r\nX-Content-Type-Options: nosniff\r\n";
+    const std::size_t first = head.find(line);
+    EXPECT_NE(first, head.npos) << target;
+    EXPECT_EQ(head.find(line, first + 1), head.npos) << target;
+  }
+}
+
 TEST(server, names_addresses) {
   server s = started();
   char text[32];
