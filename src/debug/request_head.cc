@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "debug/target.h"
+
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
@@ -43,6 +45,7 @@ int check_line(std::string_view line) noexcept {
   if (target.front() != '/' ||
       !std::ranges::all_of(target, [](unsigned char c) { return c > 0x20 && c != 0x7f; }))
     return 400;
+  if (!unescaped(target.substr(0, target.find('?')), part::path)) return 400;
   // The library knows no others.
   constexpr std::string_view methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
                                           "CONNECT", "TRACE", "PATCH", "OPTIONS"};

@@ -187,9 +187,10 @@ class http_session final : public session, private httplib::Server {
   void answer(const httplib::Request& request, httplib::Response& response) {
     http_exchange x(server_, *stream_);
     x.method = request.method;
-    x.path = request.path;
-    if (const std::size_t mark = request.target.find('?'); mark != std::string::npos)
-      x.query = request.target.substr(mark + 1);
+    const std::size_t mark = std::min(request.target.find('?'), request.target.size());
+    x.sent_path = request.target.substr(0, mark);
+    x.path = unescaped(x.sent_path, part::path).value_or(x.sent_path);
+    x.query = request.target.substr(std::min(mark + 1, request.target.size()));
     x.params = query_pairs(x.query);
     x.body = std::move(client_->text);
     try {

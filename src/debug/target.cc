@@ -15,6 +15,13 @@ int digit(char c) noexcept {
   return -1;
 }
 
+void append_escaped(std::string& to, unsigned char c) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  to += '%';
+  to += digits[c >> 4];
+  to += digits[c & 15];
+}
+
 }  // namespace
 
 std::optional<std::string> unescaped(std::string_view text, part of) {
@@ -46,6 +53,46 @@ std::multimap<std::string, std::string> query_pairs(std::string_view query) {
     if (name && value) pairs.emplace(std::move(*name), std::move(*value));
   }
   return pairs;
+}
+
+std::string clean_path(std::string_view path) {
+  std::string clean;
+  bool folder = true;  // ends with a slash
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view segment = path.substr(0, end);
+    folder = end < path.size();
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (segment == "..") {
+      clean.resize(std::min(clean.rfind('/'), clean.size()));
+    } else if (!segment.empty() && segment != ".") {
+      clean.append("/").append(segment);
+    }
+  }
+  if (folder || clean.empty()) clean += '/';
+  return clean;
+}
+
+std::string url_of(std::string_view path, std::string_view query) {
+  std::string url;
+  for (const char c : path) {
+    // '%': of an escape that is there.
+    constexpr std::string_view others = "/%-._~!$&'()*+,;=:@";
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       others.find(c) != others.npos;
+    if (plain)
+      url += c;
+    else
+      append_escaped(url, static_cast<unsigned char>(c));
+  }
+  if (!query.empty()) url += '?';
+  for (const char c : query) {
+    if (c > 0x20 && c < 0x7f)
+      url += c;
+    else
+      append_escaped(url, static_cast<unsigned char>(c));
+  }
+  return url;
 }
 
 }  // namespace rt

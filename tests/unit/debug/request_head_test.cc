@@ -31,6 +31,8 @@ TEST(request_head, refuses_as_go) {
   EXPECT_EQ(status("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(status("G@T / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(status("GET x HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET /?%zz HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
   EXPECT_EQ(status("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n"), 400);
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: a\r\n b: folded\r\n\r\n"), 400);
