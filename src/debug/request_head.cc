@@ -75,7 +75,7 @@ request_head check_head(std::string_view head) {
       if (const int status = check_line(line); status != 0) return refuse(status);
       // A 1.1 request must say for which host it is.
       host = line.ends_with("1.0");
-      found.text.append(line).append("\r\n");
+      found.line = line;
       continue;
     }
     if (line.empty()) break;
@@ -85,11 +85,7 @@ request_head check_head(std::string_view head) {
     const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
     if (std::ranges::any_of(value, [](unsigned char c) { return c < 0x20 && c != '\t'; }))
       return refuse(400);
-    if (same(name, "range") || same(name, "accept-encoding")) continue;
-    if (same(name, "expect")) {
-      if (!same(value, "100-continue")) return refuse(417);
-      continue;
-    }
+    if (same(name, "expect") && !same(value, "100-continue")) return refuse(417);
     if (same(name, "transfer-encoding")) return refuse(same(value, "chunked") ? 411 : 501);
     if (same(name, "host")) {
       if (!found.host.empty()) return refuse(400);
@@ -104,14 +100,12 @@ request_head check_head(std::string_view head) {
         return refuse(400);
       if (sized && length != found.content_length) return refuse(400);
       if (error != std::errc() || length > most_body) return refuse(413);
-      if (sized) continue;
       sized = true;
       found.content_length = length;
     }
-    found.text.append(line).append("\r\n");
+    if (same(name, "authorization") && found.authorization.empty()) found.authorization = value;
   }
   if (first || !host) return refuse(400);
-  found.text += "\r\n";
   return found;
 }
 

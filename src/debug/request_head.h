@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The head of an HTTP request before the HTTP library sees it: bounded, checked as Go's server
-// checks it, and without the headers that would make the library do what a debug server need not
-// (ranges, compression, "100 Continue").
+// The head of an HTTP request before the HTTP library sees it: bounded, and checked as Go's server
+// checks it. The library is given the request line alone: a header would only make it do what a
+// debug server need not (ranges, compression, "100 Continue"), within bounds of its own.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ inline constexpr std::size_t most_body = 65536;
 
 struct request_head {
   int status = 0;    // 0: good; else what to answer
-  std::string text;  // for the library
-  std::string host;
+  std::string line;  // of the request, for the library
+  std::string host, authorization;
   std::size_t content_length = 0;
 };
 

@@ -155,7 +155,7 @@ class http_session final : public session, private httplib::Server {
   void serve(client& asks) noexcept override {
     try {
       client_ = &asks;
-      connection_stream stream(server_, asks.fd, asks.head.text);
+      connection_stream stream(server_, asks.fd, asks.head.line + "\r\n\r\n");
       stream_ = &stream;
       bool closed = false;
       process_request(stream, true, closed, nullptr);
@@ -168,9 +168,9 @@ class http_session final : public session, private httplib::Server {
 
  private:
   // False: answered already.
-  bool permitted(const httplib::Request& request, http_exchange& x) const {
+  bool permitted(http_exchange& x) const {
     if (!server_.token.empty()) {
-      const std::string given = token_of(request.get_header_value("Authorization"));
+      const std::string given = token_of(client_->head.authorization);
       if (equal_in_constant_time(given, server_.token)) return true;
       x.fail(401, "this server asks for a token: Authorization: Bearer TOKEN");
       x.set_header("WWW-Authenticate", "Basic realm=\"taut\", Bearer realm=\"taut\"");
@@ -194,7 +194,7 @@ class http_session final : public session, private httplib::Server {
     x.params = query_pairs(x.query);
     x.body = std::move(client_->text);
     try {
-      if (permitted(request, x)) route(x);
+      if (permitted(x)) route(x);
     } catch (const std::exception& e) {
       x.fail(500, std::string("the request could not be answered: ") + e.what());
     }

@@ -18,6 +18,7 @@ namespace {
 using taut::debug::serve_options;
 using taut::debug::server;
 using taut::test::ask;
+using taut::test::http_answer;
 
 server started(const serve_options& wanted) { return server::start("127.0.0.1:0", wanted).value(); }
 
@@ -72,6 +73,23 @@ TEST(waiting_room, drops_the_oldest_idle_client) {
   EXPECT_EQ(ask(s.address(), "/healthz").status, 200);
   // One more had to go for the question.
   EXPECT_EQ(idle.open(), taut::rt::most_waiting - 1);
+}
+
+// One header may have all that a head may have.
+TEST(waiting_room, reads_sixteen_kibibytes_of_head) {
+  server s = started({.token = "s3cret"});
+  const std::string start = "Authorization: Bearer s3cret\r\nX: ", last = "\r\n";
+  const std::size_t others = ("GET /healthz HTTP/1.1\r\nHost: " + s.address() + "\r\n\r\n").size() +
+                             start.size() + last.size();
+  const std::string most(taut::rt::most_head - others, 'x');
+  EXPECT_EQ(ask(s.address(), "/healthz", start + most + last).status, 200);
+  const http_answer refused = ask(s.address(), "/healthz", start + most + "x" + last);
+  EXPECT_EQ(refused.status, 431);
+  EXPECT_EQ(refused.body, "431 Request Header Fields Too Large");
+  const std::string token(10000, 't');
+  server other = started({.token = token});
+  EXPECT_EQ(ask(other.address(), "/healthz", "Authorization: Bearer " + token + "\r\n").status,
+            200);
 }
 
 // A request may come in any pieces, and its connection may be left open.
