@@ -200,6 +200,8 @@ class http_session final : public session, private httplib::Server {
     }
     response.status = x.status;
     response.set_header("Date", http_date());
+    // Else the library offers ranges.
+    if (x.method == "HEAD") response.set_header("Accept-Ranges", "none");
     for (const auto& [name, value] : x.headers) response.set_header(name, value);
     if (!x.stream) {
       response.set_content(x.reply, x.content_type);

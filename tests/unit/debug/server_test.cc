@@ -126,7 +126,9 @@ RUNTIME_THREAD_TEST(server, serves_profiles) {
   EXPECT_EQ(json.header("Content-Type"), "application/json; charset=utf-8");
   EXPECT_EQ(nlohmann::json::parse(json.body)["total"], 3);
 
-  EXPECT_EQ(ask(s.address(), "/debug/pprof/goroutine", {}, "HEAD").body, "");
+  const http_answer head = ask(s.address(), "/debug/pprof/goroutine", {}, "HEAD");
+  EXPECT_EQ(head.body, "");
+  EXPECT_EQ(head.header("Accept-Ranges"), "none");
   EXPECT_EQ(exchange_bytes(s.address(), "GET /debug/pprof/goroutine?debug=2 HTTP/1.0\r\n\r\n", true)
                 .find("Transfer-Encoding"),
             std::string::npos);
