@@ -23,6 +23,10 @@ struct request_head {
   std::size_t content_length = 0;
 };
 
+// The size of the head that `text` begins with, its blank line included; 0: it is not all there.
+// Lines end with \r\n or, as Go takes it, \n. What is before `from` was looked at before.
+std::size_t size_of_head(std::string_view text, std::size_t from) noexcept;
+
 // `head` ends with its blank line.
 request_head check_head(std::string_view head);
 

@@ -103,10 +103,10 @@ progress read_request(client& c) {
     const std::size_t before = c.text.size();
     c.text.append(some, static_cast<std::size_t>(n));
     if (!c.has_head) {
-      const std::size_t blank = c.text.find("\r\n\r\n", before < 3 ? 0 : before - 3);
-      const std::size_t size = blank == c.text.npos ? c.text.size() + 1 : blank + 4;
-      if (size > most_head) return without_more(c, 431);
-      if (size > c.text.size()) continue;
+      const std::size_t size = size_of_head(c.text, before);
+      if (size > most_head || (size == 0 && c.text.size() >= most_head))
+        return without_more(c, 431);
+      if (size == 0) continue;
       c.head = check_head(std::string_view(c.text).substr(0, size));
       if (c.head.status != 0) return progress::refused;
       c.has_head = true;

@@ -217,10 +217,9 @@ TEST(server, answers_errors_as_go) {
 // Whatever the answer is, and once.
 TEST(server, lets_no_browser_guess_a_type) {
   server s = started();
-  for (const char* target :
-       {"", "goroutine", "goroutine?debug=1", "goroutine?debug=2", "threadcreate?seconds=1",
-        "threadcreate?seconds=0", "nothing", "heap", "cmdline", "symbol", "profile?seconds=1",
-        "profile?seconds=9999"}) {
+  for (const char* target : {"", "goroutine", "goroutine?debug=1", "goroutine?debug=2",
+                             "threadcreate?seconds=1", "threadcreate?seconds=0", "nothing", "heap",
+                             "cmdline", "symbol", "profile?seconds=1", "profile?seconds=9999"}) {
     const std::string head = ask(s.address(), "/debug/pprof/" + std::string(target)).head;
     const std::string line = "\r\nX-Content-Type-Options: nosniff\r\n";
     const std::size_t first = head.find(line);
@@ -265,6 +264,10 @@ TEST(server, refuses_names_of_others) {
   server s = started();
   EXPECT_EQ(ask(s.address(), "/healthz", "Host: evil.example\r\n").status, 403);
   EXPECT_EQ(ask(s.address(), "/healthz", "Host: localhost:1\r\n").status, 200);
+  EXPECT_EQ(ask(s.address(), "http://evil.example/healthz").status, 403);
+  EXPECT_EQ(ask(s.address(), "http://localhost/healthz").status, 200);
+  const std::string bare = "GET /healthz HTTP/1.1\nHost: evil.example\n\n";
+  EXPECT_EQ(taut::test::parsed(exchange_bytes(s.address(), bare, false)).status, 403);
   server with_token = started({.token = "t"});
   EXPECT_EQ(ask(with_token.address(), "/healthz", "Host: a.example\r\nAuthorization: Bearer t\r\n")
                 .status,
@@ -353,6 +356,7 @@ TEST(server, survives_malformed_requests) {
       "GET /debug/pprof/goroutine?debug=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
       "POST /debug/pprof/symbol HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n0x1+2",
       "GET /debug/pprof/threadcreate HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+      "GET http://localhost/debug//pprof?debug=1 HTTP/1.1\nHost: localhost\n\n",
       "GET /%2e%2e/%00?%zz&=&a=b HTTP/1.1\r\nHost: [::1]:1\r\nRange: bytes=0-,9-1\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
       "boundary=x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n--x\r\n\r\n--"};
