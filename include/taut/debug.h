@@ -103,6 +103,13 @@ TAUT_API result<void> stop_cpu_profile();
 
 }  // namespace debug
 
+namespace diag {
+
+// taut::diag::profile("goroutine").write_to(fd, 2): beside what taut/diag.h declares.
+using debug::profile;
+
+}  // namespace diag
+
 // set_block_profile_rate() has the profile "block" show where goroutines wait for channels, locks
 // and each other: every wait of at least `rate`, and shorter ones in proportion, weighted so that
 // sums stay right. 1 ns: every wait; 0, or less: none, as at the start of the program. Costs about

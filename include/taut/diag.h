@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "taut/detail/chrono.h"
@@ -82,5 +84,51 @@ struct leak_options {
 // Takes some milliseconds for a thousand goroutines; the first call reads the program's debug
 // information too. Throws std::bad_alloc without memory for the report.
 [[nodiscard]] TAUT_API leak_report find_leaks(const leak_options& wanted = {});
+
+// What diagnosis says, under one name; diag::profile is in taut/debug.h.
+namespace diag {
+
+using taut::dump;
+using taut::find_leaks;
+using taut::stack;
+
+enum class goroutine_state : std::uint8_t {
+  running,   // a worker runs it
+  runnable,  // it could run, and waits for a worker
+  waiting,   // for what wait_reason says
+  blocking,  // inside blocking()
+};
+
+struct awaited_object {
+  // "channel", "context", "mutex", "shared_mutex", "wait_group", "scope", "condition" or
+  // "semaphore".
+  std::string_view kind;
+  const void* address = nullptr;  // to tell objects apart; nullptr: a null channel
+  bool sends = false;             // to a channel; else it receives
+};
+
+struct goroutine {
+  std::uint64_t id = 0;      // as dumps have it
+  std::uint64_t parent = 0;  // who started it; 0: no goroutine
+  // One of the program's own threads, which waits in one of taut's operations.
+  bool is_thread = false;
+  goroutine_state state = goroutine_state::running;
+  // Of one that waits, else empty.
+  std::string_view wait_reason;                             // Go's: "chan send"
+  std::chrono::nanoseconds waited{};                        // since the wait began
+  code_place blocked;                                       // where it waits
+  std::vector<awaited_object> waits_for;                    // several: a select's; none: sleep, I/O
+  std::string name;                                         // of go_options; empty: none
+  std::vector<std::pair<std::string, std::string>> labels;  // key and value, by key
+  code_place created;                                       // where it was started
+};
+
+// snapshot() returns what every goroutine does, by id, the calling one included; the texts that are
+// views live for ever. Nothing is stopped, so each is told as it was at some moment of the call.
+// Does not block; takes as long as stack(true), and the first call reads the program's debug
+// information. Throws std::bad_alloc without memory for all of them.
+[[nodiscard]] TAUT_API std::vector<goroutine> snapshot();
+
+}  // namespace diag
 
 TAUT_END_NAMESPACE

@@ -34,7 +34,7 @@ void cpu_page(exchange& x) {
   if (recording == nullptr) return x.fail(500, "Could not enable CPU profiling: " + why.message());
   if (!x.wait_or_fail(seconds * 1'000'000'000)) return;
   stack_profile p = recording->finish();
-  x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  x.set_header("X-Content-Type-Options", "nosniff");
   as_attachment(x, "profile");
   reply_sink to(x);
   write_count_profile(p, 0, to);

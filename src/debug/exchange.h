@@ -24,7 +24,8 @@ class exchange {
   // What was asked. Bounded: the head of a request has at most 16 KiB, its body 64 KiB.
   std::string method;  // GET, HEAD or POST
   std::string path;
-  std::string query;  // undecoded, without the question mark
+  std::string sent_path;  // undecoded
+  std::string query;      // undecoded, without the question mark
   std::multimap<std::string, std::string> params;
   std::string body;
 
@@ -43,6 +44,10 @@ class exchange {
   }
   // As Go's strconv.Atoi with the error ignored: 0 for what is no number.
   int number(const std::string& name) const noexcept;
+  // Instead of what it was.
+  void set_header(std::string name, std::string value);
+  // Answers that the page is at another path.
+  void redirect(std::string_view to);
   // Answers with a sentence, as Go's profile handlers do.
   void fail(int code, std::string_view sentence);
 

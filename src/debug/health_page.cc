@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // /healthz: whether the runtime makes progress. 503 when goroutines are ready to run and none was
 // started while the request looked; 200 otherwise. A worker that keeps one goroutine is named
-// either way.
+// either way, unless that has told of it by blocking().
 //
 // Memory order
 //   MO-1  relaxed: hints written by workers.
@@ -29,7 +29,7 @@ bool anything_ready(const runtime_state& r) {
 
 struct seen_worker {
   std::uint32_t tick;
-  std::uint64_t goroutine;  // that it runs; 0: none
+  std::uint64_t goroutine;  // that it runs, and has not told to block; 0: none
 };
 
 std::vector<seen_worker> look(const runtime_state& r) {
@@ -37,6 +37,7 @@ std::vector<seen_worker> look(const runtime_state& r) {
   r.for_each_worker([&](worker* w) {
     const worker_state state = w->state.load();
     const goroutine* g = state == worker_state::running ? w->shown.load() : nullptr;
+    if (g != nullptr && g->state.load() == goroutine_state::blocking) g = nullptr;
     all.push_back(
         {w->tick.load(std::memory_order_relaxed), g == nullptr ? 0 : g->id.load()});  // MO-1
   });
@@ -46,7 +47,7 @@ std::vector<seen_worker> look(const runtime_state& r) {
 void health_page(exchange& x) {
   const runtime_state& r = the_runtime();
   x.content_type = "application/json; charset=utf-8";
-  x.headers.emplace_back("Cache-Control", "no-store");
+  x.set_header("Cache-Control", "no-store");
   if (!r.running.load()) {
     x.reply = "{\"status\":\"not started\",\"workers\":0,\"goroutines\":0,\"stalled\":[]}\n";
     return;

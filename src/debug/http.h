@@ -6,9 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "debug/waiting_room.h"
 #include "taut/debug.h"
 #include "taut/export.h"
 
@@ -16,8 +18,9 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 
 struct http_server {
-  int listener = -1;     // does not block
-  int stop_event = -1;   // readable once the server stops
+  int listener = -1;    // does not block
+  int stop_event = -1;  // readable once the server stops
+  std::optional<waiting_room> room;
   bool loopback = true;  // only this machine can reach it
   std::string token;
   int threads = 0;
@@ -29,8 +32,8 @@ struct http_server {
 class session {
  public:
   virtual ~session() = default;
-  // Answers one request and leaves the connection to be closed. Throws nothing.
-  virtual void serve(int connection) noexcept = 0;
+  // Answers the request, which is complete. Throws nothing.
+  virtual void serve(client& asks) noexcept = 0;
 };
 
 std::unique_ptr<session> make_session(http_server& server);

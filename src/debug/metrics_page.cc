@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/clock.h"
 #include "debug/exchange.h"
@@ -66,11 +67,24 @@ class exposition {
 std::string labelled(std::string_view key, std::string_view value) {
   return std::string("{").append(key).append("=\"").append(value).append("\"}");
 }
+std::string labelled(std::string_view key, std::string_view value, std::string_view key2,
+                     std::string_view value2) {
+  std::string all = labelled(key, value);
+  all.back() = ',';
+  return all.append(labelled(key2, value2), 1);
+}
+
+// A plain word, which its goroutine changes.
+bool is_pinned(const goroutine& g) noexcept {
+  return g.pinned || __atomic_load_n(&g.pins, __ATOMIC_RELAXED) > 0;  // MO-1
+}
 
 // How many goroutines do what. Each is read while it may change: a goroutine between two states is
 // counted in one of them.
 struct census {
   std::uint64_t running = 0, runnable = 0, waiting = 0, blocking = 0, threads_waiting = 0;
+  std::uint64_t pinned = 0;
+  std::array<std::uint64_t, stack_classes> stacks{};  // that a goroutine has
   struct wait {
     std::uint64_t count = 0;
     std::int64_t longest = 0;  // nanoseconds
@@ -84,9 +98,12 @@ struct census {
       by_reason[i] = &waits[to_text(static_cast<wait_reason>(i))];
     }
     the_registry().for_each([&](const goroutine& g) {
+      const goroutine_state state = g.seen_state();
+      if (state != goroutine_state::idle && !g.is_thread) ++stacks[g.stack_class];
       if (g.system) return;
+      if (state != goroutine_state::idle && is_pinned(g)) ++pinned;
       const auto why = static_cast<std::size_t>(g.reason.load(std::memory_order_relaxed));  // MO-1
-      switch (g.seen_state()) {
+      switch (state) {
         case goroutine_state::running:
           running += !g.is_thread;
           return;
@@ -115,8 +132,7 @@ struct census {
   }
 };
 
-void write_goroutines(exposition& out) {
-  const census c;
+void write_goroutines(exposition& out, const census& c) {
   out.single("go_goroutines", "gauge", "Number of goroutines that currently exist.",
              num_goroutine());
   out.single("go_sched_goroutines_running_goroutines", "gauge", "Goroutines that run.", c.running);
@@ -126,6 +142,8 @@ void write_goroutines(exposition& out) {
              "Goroutines that wait for something.", c.waiting);
   out.single("go_sched_goroutines_not_in_go_goroutines", "gauge", "Goroutines inside blocking().",
              c.blocking);
+  out.single("taut_goroutines_pinned", "gauge", "Goroutines that may not change their worker.",
+             c.pinned);
   out.family("taut_goroutines_waiting", "gauge", "Waiting goroutines by what they wait for.");
   for (const auto& [reason, w] : c.waits) out.sample(w.count, labelled("reason", reason));
   out.family("taut_goroutines_longest_wait_seconds", "gauge",
@@ -158,6 +176,39 @@ constexpr const char* to_text(worker_state s) noexcept {
   return "?";
 }
 
+// A stack belongs to a goroutine, or is kept for the next one, or was nobody's yet and costs
+// nothing.
+void write_stacks(exposition& out, const census& c) {
+  std::array<std::uint64_t, stack_classes> used{}, mapped{}, bytes{};
+  the_registry().for_each_slab([&](const goroutine_slab& s) {
+    if (s.stacks.base == nullptr) return;
+    const auto i = static_cast<std::size_t>(stack_class_for(s.stacks.stack_size));
+    used[i] += s.used.load();
+    mapped[i] += s.count;
+    bytes[i] += s.count * s.stacks.stride();
+  });
+  auto size_of = [](std::size_t i) { return std::to_string(least_stack << i); };
+  out.family(
+      "taut_stacks", "gauge",
+      "Stacks of goroutines by size in bytes: in use, free for the next goroutine, or mapped "
+      "and never used.");
+  for (std::size_t i = 0; i < mapped.size(); ++i) {
+    if (mapped[i] == 0) continue;
+    // The goroutines were counted at another moment.
+    const std::uint64_t in_use = std::min(c.stacks[i], used[i]);
+    const std::pair<const char*, std::uint64_t> states[] = {
+        {"in_use", in_use}, {"free", used[i] - in_use}, {"unused", mapped[i] - used[i]}};
+    for (const auto& [state, count] : states)
+      out.sample(count, labelled("size", size_of(i), "state", state));
+  }
+  out.family("taut_stacks_mapped_bytes", "gauge",
+             "Address space of all stacks and their guards by size in bytes; only what is touched "
+             "takes memory.");
+  for (std::size_t i = 0; i < mapped.size(); ++i) {
+    if (mapped[i] > 0) out.sample(bytes[i], labelled("size", size_of(i)));
+  }
+}
+
 void write_workers(exposition& out) {
   const runtime_state& r = the_runtime();
   std::array<std::uint64_t, 7> states{};
@@ -179,6 +230,9 @@ void write_workers(exposition& out) {
              created);
   out.single("go_sched_gomaxprocs_threads", "gauge", "Workers that may run goroutines at once.",
              workers());
+  // One more watches the workers.
+  out.single("go_sched_threads_total_threads", "gauge", "Threads of the runtime that are alive.",
+             threads + (r.running.load() ? 1 : 0));
   out.single("go_threads", "gauge", "Threads of the runtime that run goroutines.", threads);
   out.family("taut_workers", "gauge", "The runtime's threads by what they do.");
   for (const worker_state s : {worker_state::running, worker_state::spinning, worker_state::idle,
@@ -286,13 +340,15 @@ void write_process(exposition& out) {
 
 void metrics_page(exchange& x) {
   x.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  x.headers.emplace_back("Cache-Control", "no-store");
+  x.set_header("Cache-Control", "no-store");
   exposition out(x.reply);
   out.family("taut_info", "gauge", "The version of taut in this process.");
   out.sample(1, labelled("version", std::to_string(TAUT_VERSION_MAJOR) + "." +
                                         std::to_string(TAUT_VERSION_MINOR) + "." +
                                         std::to_string(TAUT_VERSION_PATCH)));
-  write_goroutines(out);
+  const census c;
+  write_goroutines(out, c);
+  write_stacks(out, c);
   write_workers(out);
   write_latencies(out);
   write_process(out);

@@ -92,17 +92,14 @@ void delta_page(exchange& x, const profile_kind& kind, const std::string& text) 
 
 void pprof_page(exchange& x) {
   const std::string_view name = std::string_view(x.path).substr(folder.size());
-  if (name.empty()) {
-    x.headers.emplace_back("X-Content-Type-Options", "nosniff");
-    return index_page(x);
-  }
+  x.set_header("X-Content-Type-Options", "nosniff");
+  if (name.empty()) return index_page(x);
   const profile_kind* kind = find_profile_kind(name);
   if (kind == nullptr) return x.fail(404, "Unknown profile");
   if (const char* sentence = missing(*kind)) return x.fail(501, sentence);
   refresh_modules();
   if (const std::string seconds = x.param("seconds"); !seconds.empty())
     return delta_page(x, *kind, seconds);
-  x.headers.emplace_back("X-Content-Type-Options", "nosniff");
   const int debug = x.number("debug");
   if (debug < 2 || kind->dump == nullptr) {
     // Negative numbers ask for text, too.

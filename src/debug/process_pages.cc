@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_arguments = std::size_t{1} << 20, most_addresses = 4096;
 
 void cmdline_page(exchange& x) {
-  x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  x.set_header("X-Content-Type-Options", "nosniff");
   x.reply = read_proc("/proc/self/cmdline", most_arguments);
   // A NUL ends each argument there, and stands between them here.
   if (x.reply.ends_with('\0')) x.reply.pop_back();
@@ -31,7 +31,7 @@ std::uint64_t address_of(std::string_view text) noexcept {
 }
 
 void symbol_page(exchange& x) {
-  x.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  x.set_header("X-Content-Type-Options", "nosniff");
   // The number only says that there are names.
   x.reply = "num_symbols: 1\n";
   frame_namer names;

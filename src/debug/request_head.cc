@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
+
+#include "debug/target.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -30,19 +33,42 @@ bool is_token(std::string_view text) noexcept {
   });
 }
 
-// Of the request line; 0: good.
-int check_line(std::string_view line) noexcept {
+bool is_scheme(std::string_view text) noexcept {
+  auto letter = [](char c) { return lower(c) >= 'a' && lower(c) <= 'z'; };
+  return !text.empty() && letter(text.front()) && std::ranges::all_of(text, [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  });
+}
+
+// Takes scheme and authority out of the target of a request to a proxy, as any server must
+// understand. The authority is what Go calls the request's host.
+bool take_authority(std::string& target, std::string& host) {
+  const std::size_t colon = target.find("://");
+  if (colon == target.npos || !is_scheme(std::string_view(target).substr(0, colon))) return false;
+  const std::size_t from = colon + 3,
+                    end = std::min(target.find_first_of("/?", from), target.size());
+  host = target.substr(from, end - from);
+  host.erase(0, host.rfind('@') + 1);
+  target.erase(0, end);
+  if (!target.starts_with('/')) target.insert(0, 1, '/');
+  return true;
+}
+
+// Reads the request line. 0: good.
+int check_line(std::string_view line, request_head& found) {
   const std::size_t first = line.find(' '), last = line.rfind(' ');
   if (first == line.npos || first == last) return 400;
   const std::string_view method = line.substr(0, first), version = line.substr(last + 1);
-  const std::string_view target = line.substr(first + 1, last - first - 1);
+  std::string target(line.substr(first + 1, last - first - 1));
   if (!is_token(method) || target.empty() || target.find(' ') != target.npos) return 400;
   if (target.size() > most_target) return 414;
   if (version.size() != 8 || !version.starts_with("HTTP/")) return 400;
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return 505;
-  if (target.front() != '/' ||
-      !std::ranges::all_of(target, [](unsigned char c) { return c > 0x20 && c != 0x7f; }))
+  if (target.front() != '/' && !take_authority(target, found.host)) return 400;
+  if (!std::ranges::all_of(target, [](unsigned char c) { return c > 0x20 && c != 0x7f; }) ||
+      !unescaped(target.substr(0, target.find('?')), part::path))
     return 400;
+  found.line.append(method).append(" ").append(target).append(" ").append(version);
   // The library knows no others.
   constexpr std::string_view methods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
                                           "CONNECT", "TRACE", "PATCH", "OPTIONS"};
@@ -51,28 +77,36 @@ int check_line(std::string_view line) noexcept {
 
 }  // namespace
 
+std::size_t size_of_head(std::string_view text, std::size_t from) noexcept {
+  for (std::size_t end = from < 2 ? 0 : from - 2; (end = text.find('\n', end)) != text.npos;
+       ++end) {
+    const std::string_view next = text.substr(end + 1);
+    if (next.starts_with('\n')) return end + 2;
+    if (next.starts_with("\r\n")) return end + 3;
+  }
+  return 0;
+}
+
 request_head check_head(std::string_view head) {
   request_head found;
   auto refuse = [&](int status) {
     found.status = status;
     return found;
   };
-  bool host = false, sized = false, first = true;
+  bool host = false, optional_host = false, sized = false, first = true;
   std::size_t headers = 0;
   while (!head.empty()) {
-    const std::size_t end = head.find("\r\n");
+    const std::size_t end = head.find('\n');
     if (end == head.npos) return refuse(400);
-    const std::string_view line = head.substr(0, end);
-    head.remove_prefix(end + 2);
-    if (line.find('\0') != line.npos || line.find('\r') != line.npos ||
-        line.find('\n') != line.npos)
-      return refuse(400);
+    std::string_view line = head.substr(0, end);
+    head.remove_prefix(end + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.find('\0') != line.npos || line.find('\r') != line.npos) return refuse(400);
     if (first) {
       first = false;
-      if (const int status = check_line(line); status != 0) return refuse(status);
+      if (const int status = check_line(line, found); status != 0) return refuse(status);
       // A 1.1 request must say for which host it is.
-      host = line.ends_with("1.0");
-      found.text.append(line).append("\r\n");
+      optional_host = line.ends_with("1.0");
       continue;
     }
     if (line.empty()) break;
@@ -82,16 +116,11 @@ request_head check_head(std::string_view head) {
     const std::string_view name = line.substr(0, colon), value = trimmed(line.substr(colon + 1));
     if (std::ranges::any_of(value, [](unsigned char c) { return c < 0x20 && c != '\t'; }))
       return refuse(400);
-    if (same(name, "range") || same(name, "accept-encoding")) continue;
-    if (same(name, "expect")) {
-      if (!same(value, "100-continue")) return refuse(417);
-      continue;
-    }
+    if (same(name, "expect") && !same(value, "100-continue")) return refuse(417);
     if (same(name, "transfer-encoding")) return refuse(same(value, "chunked") ? 411 : 501);
     if (same(name, "host")) {
-      if (!found.host.empty()) return refuse(400);
-      host = true;
-      found.host = value;
+      if (std::exchange(host, true)) return refuse(400);
+      if (found.host.empty()) found.host = value;
     }
     if (same(name, "content-length")) {
       std::size_t length = 0;
@@ -101,19 +130,17 @@ request_head check_head(std::string_view head) {
         return refuse(400);
       if (sized && length != found.content_length) return refuse(400);
       if (error != std::errc() || length > most_body) return refuse(413);
-      if (sized) continue;
       sized = true;
       found.content_length = length;
     }
-    found.text.append(line).append("\r\n");
+    if (same(name, "authorization") && found.authorization.empty()) found.authorization = value;
   }
-  if (first || !host) return refuse(400);
-  found.text += "\r\n";
+  if (first || !(host || optional_host)) return refuse(400);
   return found;
 }
 
-std::string status_line(int status) {
-  const char* words = "";
+std::string refusal(int status) {
+  std::string words;
   switch (status) {
     case 400:
       words = "Bad Request";
@@ -146,7 +173,10 @@ std::string status_line(int status) {
       words = "Internal Server Error";
       break;
   }
-  return std::to_string(status) + ' ' + words;
+  words = std::to_string(status) + ' ' + words;
+  return "HTTP/1.1 " + words +
+         "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: " +
+         std::to_string(words.size()) + "\r\n\r\n" + words;
 }
 
 bool is_local_name(std::string_view host) {

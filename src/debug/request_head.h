@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The head of an HTTP request before the HTTP library sees it: bounded, checked as Go's server
-// checks it, and without the headers that would make the library do what a debug server need not
-// (ranges, compression, "100 Continue").
+// The head of an HTTP request before the HTTP library sees it: bounded, and checked as Go's server
+// checks it. The library is given the request line alone: a header would only make it do what a
+// debug server need not (ranges, compression, "100 Continue"), within bounds of its own.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +18,20 @@ inline constexpr std::size_t most_body = 65536;
 
 struct request_head {
   int status = 0;    // 0: good; else what to answer
-  std::string text;  // for the library
-  std::string host;
+  std::string line;  // of the request, for the library
+  std::string host, authorization;
   std::size_t content_length = 0;
 };
+
+// The size of the head that `text` begins with, its blank line included; 0: it is not all there.
+// Lines end with \r\n or, as Go takes it, \n. What is before `from` was looked at before.
+std::size_t size_of_head(std::string_view text, std::size_t from) noexcept;
 
 // `head` ends with its blank line.
 request_head check_head(std::string_view head);
 
-// "400 Bad Request"
-std::string status_line(int status);
+// The whole answer to a request that is refused by a status alone, as Go gives it.
+std::string refusal(int status);
 
 // Whether a Host header names this machine: "localhost" or an address, with or without a port. A
 // page of the web that had its name resolved to 127.0.0.1 names itself.

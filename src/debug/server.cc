@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Listening, the threads, and their end.
 //
-// Each thread waits for a connection and answers it; there is no queue but the kernel's. They are
-// plain threads that take no signals: nothing here depends on a worker.
+// One thread owns the connections that need no answer yet or no more (waiting_room); each of the
+// others answers one after the other. They are plain threads that take no signals: nothing here
+// depends on a worker.
 //
 // Life      start() -> serving -> stop(): the event becomes readable, every wait ends, the threads
 //           are joined. A server that serves until the process ends is never freed; exit() stops it
@@ -10,8 +11,6 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -28,7 +27,6 @@
 #include <utility>
 
 #include "arch/unwind.h"
-#include "base/clock.h"
 #include "debug/http.h"
 #include "io/address.h"
 
@@ -36,8 +34,7 @@ TAUT_BEGIN_NAMESPACE
 namespace debug {
 namespace {
 
-constexpr int most_threads = 64, backlog = 64;
-constexpr std::int64_t nap = 50'000'000;  // without descriptors or memory for a connection
+constexpr int most_threads = 64, backlog = 256;
 
 enum class failure { bad_address = 1, unknown_host, not_loopback, in_use, bad_threads };
 
@@ -142,6 +139,7 @@ struct server::state : rt::http_server {
     const std::uint64_t one = 1;
     if (stop_event >= 0) [[maybe_unused]]
       const ssize_t n = ::write(stop_event, &one, sizeof one);
+    if (room) room->end();
   }
 
   void stop() noexcept {
@@ -162,12 +160,13 @@ struct server::state : rt::http_server {
     at.length = sizeof at.storage;
     if (::getsockname(listener, at.get(), &at.length) != 0) return system_error(errno);
     address = rt::to_text(at);
+    room.emplace(listener, stop_event);
     return {};
   }
 
   struct start_of_thread {
     state* server;
-    rt::session* answers;
+    rt::session* answers;  // nullptr: it is the waiting room's thread
   };
 
   std::error_code launch() {
@@ -176,9 +175,9 @@ struct server::state : rt::http_server {
     for (int s : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGPROF}) ::sigdelset(&all, s);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = 0;
-    for (int i = 0; i < threads && error == 0; ++i) {
+    for (int i = -1; i < threads && error == 0; ++i) {
       auto to = std::make_unique<start_of_thread>(
-          start_of_thread{this, sessions[static_cast<std::size_t>(i)].get()});
+          start_of_thread{this, i < 0 ? nullptr : sessions[static_cast<std::size_t>(i)].get()});
       pthread_t t;
       error = ::pthread_create(&t, nullptr, main_of_thread, to.get());
       if (error != 0) break;
@@ -192,26 +191,16 @@ struct server::state : rt::http_server {
   static void* main_of_thread(void* argument) {
     const std::unique_ptr<start_of_thread> start(static_cast<start_of_thread*>(argument));
     ::pthread_setname_np(::pthread_self(), "taut/debug");
-    start->server->accept_all(*start->answers);
-    return nullptr;
-  }
-
-  void accept_all(rt::session& answers) noexcept {
-    for (;;) {
-      pollfd fds[2] = {{listener, POLLIN, 0}, {stop_event, POLLIN, 0}};
-      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
-      if (fds[1].revents != 0) return;
-      const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-      if (fd >= 0) {
-        const int yes = 1;
-        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        answers.serve(fd);
-        ::close(fd);
-      } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-        pollfd stops = {stop_event, POLLIN, 0};
-        ::poll(&stops, 1, nap / 1'000'000);
-      }
+    rt::waiting_room& room = *start->server->room;
+    if (start->answers == nullptr) {
+      room.run();
+      return nullptr;
     }
+    while (std::unique_ptr<rt::client> next = room.take()) {
+      start->answers->serve(*next);
+      room.give_back(std::move(next));
+    }
+    return nullptr;
   }
 };
 
@@ -251,7 +240,7 @@ result<server> server::start(std::string_view address, const serve_options& want
   made->token = wanted.token;
   made->threads = wanted.threads;
   made->loopback = is_loopback(*at);
-  made->running.reserve(static_cast<std::size_t>(wanted.threads));
+  made->running.reserve(static_cast<std::size_t>(wanted.threads) + 1);
   if (std::error_code error = made->listen(*at)) return error;
   for (int i = 0; i < wanted.threads; ++i) made->sessions.push_back(rt::make_session(*made));
   // Walks later need not ask the loader then.

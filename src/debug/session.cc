@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection: read a bounded head, let cpp-httplib parse the request and write the answer,
-// close.
+// One request: cpp-httplib parses the head that was checked, and writes the answer.
 //
 // The library's own server is not used, for it bounds neither the number of connections nor the
 // size of a head, and its constructor changes what SIGPIPE does to the process: see make_session().
@@ -22,17 +21,15 @@
 #include "debug/exchange.h"
 #include "debug/http.h"
 #include "debug/request_head.h"
+#include "debug/target.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
 constexpr std::int64_t second = 1'000'000'000;
-constexpr std::int64_t head_time = 5 * second;    // for the whole request
 constexpr std::int64_t stuck_time = 10 * second;  // for one piece of the answer
 constexpr std::int64_t answer_time = 600 * second;
-constexpr std::int64_t linger_time = second / 2;
-constexpr std::size_t most_linger = 262144;
 
 // Thrown through a writer whose reader has gone.
 struct reader_left {};
@@ -155,113 +152,32 @@ class http_session final : public session, private httplib::Server {
     });
   }
 
-  void serve(int fd) noexcept override {
+  void serve(client& asks) noexcept override {
     try {
-      serve_one(fd);
+      client_ = &asks;
+      connection_stream stream(server_, asks.fd, asks.head.line + "\r\n\r\n");
+      stream_ = &stream;
+      bool closed = false;
+      process_request(stream, true, closed, nullptr);
+      // What our check let pass and the library's did not.
+      if (!stream.wrote()) stream.httplib::Stream::write(refusal(400));
     } catch (...) {
       // No memory for this answer: the client sees a closed connection.
     }
   }
 
  private:
-  void serve_one(int fd) {
-    fd_ = fd;
-    std::string text;
-    const std::int64_t deadline = real_now() + head_time;
-    const int status = read_head(text, deadline);
-    if (status < 0) return;
-    if (status == 0) head_ = check_head(std::string_view(text).substr(0, head_end_));
-    if (status != 0) head_ = {.status = status, .text = {}, .host = {}, .content_length = 0};
-    if (head_.status == 0) {
-      body_ = text.substr(head_end_);
-      if (body_.size() > head_.content_length) body_.resize(head_.content_length);
-      if (!read_body(deadline)) return;
-    }
-    if (head_.status != 0) {
-      refuse(head_.status);
-    } else {
-      connection_stream stream(server_, fd, head_.text);
-      stream_ = &stream;
-      bool closed = false;
-      process_request(stream, true, closed, nullptr);
-      stream_ = nullptr;
-      // What our check let pass and the library's did not.
-      if (!stream.wrote()) refuse(400);
-    }
-    linger();
-  }
-
-  // Up to the blank line. 0: done; less: nobody to answer; else the status to answer.
-  int read_head(std::string& text, std::int64_t deadline) {
-    char some[4096];
-    for (;;) {
-      const std::size_t from = text.size() < 3 ? 0 : text.size() - 3;
-      const ssize_t n = receive(some, sizeof some, deadline);
-      if (n == 0) return text.empty() ? -1 : 400;
-      if (n < 0) return text.empty() ? -1 : 408;
-      text.append(some, static_cast<std::size_t>(n));
-      const std::size_t end = text.find("\r\n\r\n", from);
-      if (end != text.npos && end + 4 <= most_head) {
-        head_end_ = end + 4;
-        return 0;
-      }
-      if (text.size() >= most_head) return 431;
-    }
-  }
-
-  bool read_body(std::int64_t deadline) {
-    char some[4096];
-    while (body_.size() < head_.content_length) {
-      const std::size_t left = std::min(sizeof some, head_.content_length - body_.size());
-      const ssize_t n = receive(some, left, deadline);
-      if (n <= 0) return false;
-      body_.append(some, static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-
-  // 0: the client has no more; less: broken, too late, or the server stops.
-  ssize_t receive(char* to, std::size_t size, std::int64_t deadline) noexcept {
-    for (;;) {
-      if (!wait_ready(server_, fd_, POLLIN, deadline)) return -1;
-      const ssize_t n = ::recv(fd_, to, size, MSG_DONTWAIT);
-      if (n >= 0) return n;
-      if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) return -1;
-    }
-  }
-
-  void refuse(int status) {
-    const std::string words = status_line(status);
-    const std::string text = "HTTP/1.1 " + words +
-                             "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: "
-                             "close\r\nContent-Length: " +
-                             std::to_string(words.size()) + "\r\n\r\n" + words;
-    connection_stream(server_, fd_, {}).httplib::Stream::write(text);
-  }
-
-  // A connection that is closed while something of the client's is unread is reset, and the answer
-  // may be lost.
-  void linger() noexcept {
-    ::shutdown(fd_, SHUT_WR);
-    char some[4096];
-    const std::int64_t deadline = real_now() + linger_time;
-    for (std::size_t all = 0; all < most_linger;) {
-      const ssize_t n = receive(some, sizeof some, deadline);
-      if (n <= 0) return;
-      all += static_cast<std::size_t>(n);
-    }
-  }
-
   // False: answered already.
-  bool permitted(const httplib::Request& request, http_exchange& x) const {
+  bool permitted(http_exchange& x) const {
     if (!server_.token.empty()) {
-      const std::string given = token_of(request.get_header_value("Authorization"));
+      const std::string given = token_of(client_->head.authorization);
       if (equal_in_constant_time(given, server_.token)) return true;
       x.fail(401, "this server asks for a token: Authorization: Bearer TOKEN");
-      x.headers.emplace_back("WWW-Authenticate", "Basic realm=\"taut\", Bearer realm=\"taut\"");
+      x.set_header("WWW-Authenticate", "Basic realm=\"taut\", Bearer realm=\"taut\"");
       return false;
     }
-    if (!server_.loopback || head_.host.empty() || is_local_name(head_.host)) return true;
+    if (!server_.loopback || client_->head.host.empty() || is_local_name(client_->head.host))
+      return true;
     x.fail(403,
            "this server answers requests for localhost or an address only, not for a host name: a "
            "web page could make them; set a token to allow names");
@@ -271,18 +187,21 @@ class http_session final : public session, private httplib::Server {
   void answer(const httplib::Request& request, httplib::Response& response) {
     http_exchange x(server_, *stream_);
     x.method = request.method;
-    x.path = request.path;
-    x.params.insert(request.params.begin(), request.params.end());
-    if (const std::size_t mark = request.target.find('?'); mark != std::string::npos)
-      x.query = request.target.substr(mark + 1);
-    x.body = std::move(body_);
+    const std::size_t mark = std::min(request.target.find('?'), request.target.size());
+    x.sent_path = request.target.substr(0, mark);
+    x.path = unescaped(x.sent_path, part::path).value_or(x.sent_path);
+    x.query = request.target.substr(std::min(mark + 1, request.target.size()));
+    x.params = query_pairs(x.query);
+    x.body = std::move(client_->text);
     try {
-      if (permitted(request, x)) route(x);
+      if (permitted(x)) route(x);
     } catch (const std::exception& e) {
       x.fail(500, std::string("the request could not be answered: ") + e.what());
     }
     response.status = x.status;
     response.set_header("Date", http_date());
+    // Else the library offers ranges.
+    if (x.method == "HEAD") response.set_header("Accept-Ranges", "none");
     for (const auto& [name, value] : x.headers) response.set_header(name, value);
     if (!x.stream) {
       response.set_content(x.reply, x.content_type);
@@ -309,10 +228,8 @@ class http_session final : public session, private httplib::Server {
   }
 
   http_server& server_;
-  int fd_ = -1;
-  request_head head_;
-  std::size_t head_end_ = 0;
-  std::string body_;
+  // Of the request that is being answered.
+  client* client_ = nullptr;
   connection_stream* stream_ = nullptr;
 };
 

@@ -55,20 +55,6 @@ code_place lock_place(const seen_lock& lock, frame_namer& names) {
   return p;
 }
 
-// Where a goroutine waits: the place recorded, or, when a header of the system called for it
-// (std::scoped_lock), the first frame outside.
-code_place blocked_place(const snapshot& s, const goroutine_record& g, frame_namer& names) {
-  code_place p = names.place_of(g.waits_at);
-  const bool recorded = !p.file.empty() && !frame_namer::is_system(p.file);
-  for (const named_frame* f : names.shown_frames_of(s, g)) {
-    if (!is_users(*f)) continue;
-    if (!recorded) return to_place(*f);
-    p.function = named_part(f->function);
-    break;
-  }
-  return p;
-}
-
 relock relock_of(const evidence& e, frame_namer& names) {
   if (!e.lock->where) return relock::nested;  // guards unlock
   const std::string& file = names.place_of(e.lock->where).file;
@@ -153,6 +139,18 @@ void look_at_lock(evidence& e, frame_namer& names) {
 }
 
 }  // namespace
+
+code_place blocked_place(const snapshot& s, const goroutine_record& g, frame_namer& names) {
+  code_place p = names.place_of(g.waits_at);
+  const bool recorded = !p.file.empty() && !frame_namer::is_system(p.file);
+  for (const named_frame* f : names.shown_frames_of(s, g)) {
+    if (!is_users(*f)) continue;
+    if (!recorded) return to_place(*f);
+    p.function = named_part(f->function);
+    break;
+  }
+  return p;
+}
 
 evidence evidence_of(const proofs& verdicts, const wait_graph& graph, std::uint32_t index,
                      frame_namer& names) {

@@ -60,6 +60,9 @@ struct evidence {
 evidence evidence_of(const proofs& verdicts, const wait_graph& graph, std::uint32_t index,
                      frame_namer& names);
 
+// Where a goroutine waits: the place recorded, or, when a header of the system called for it
+// (std::scoped_lock), the first frame outside.
+code_place blocked_place(const snapshot& s, const goroutine_record& g, frame_namer& names);
 // One of the places that a template may name. See causes.cc for the keys.
 code_place place_of(std::string_view key, const evidence& e, frame_namer& names);
 // A template with its placeholders filled in.

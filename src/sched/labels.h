@@ -29,15 +29,21 @@ label_set* with_label(const label_set* from, std::string_view key, std::string_v
 label_set* share_labels(label_set* l) noexcept;
 void drop_labels(label_set* l) noexcept;
 
+// f(key, value) for each label of a packed set.
+template <class F>
+void for_each_packed_label(std::string_view packed, F&& f) {
+  while (!packed.empty()) {
+    const std::size_t key_end = packed.find('\0');
+    const std::size_t end = key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
+    if (end == packed.npos) return;
+    f(packed.substr(0, key_end), packed.substr(key_end + 1, end - key_end - 1));
+    packed.remove_prefix(end + 1);
+  }
+}
+
 template <class F>
 void for_each_label(const label_set& l, F&& f) {
-  std::uint32_t at = 0;
-  while (at < l.used && l.used <= sizeof l.text) {
-    const std::string_view key(l.text + at);
-    const std::string_view value(l.text + at + key.size() + 1);
-    f(key, value);
-    at += static_cast<std::uint32_t>(key.size() + value.size() + 2);
-  }
+  if (l.used <= sizeof l.text) for_each_packed_label({l.text, l.used}, f);
 }
 
 }  // namespace rt

@@ -60,13 +60,16 @@ class registry {
   void trim() noexcept;
 
   template <class F>
-  void for_each(F&& f) const {
+  void for_each_slab(F&& f) const {
     const int n = slab_count_.load(std::memory_order_acquire);  // MO-2
-    for (int i = 0; i < n; ++i) {
-      goroutine_slab& s = *slabs_[i].load();
+    for (int i = 0; i < n; ++i) f(*slabs_[i].load());
+  }
+  template <class F>
+  void for_each(F&& f) const {
+    for_each_slab([&](const goroutine_slab& s) {
       const std::uint32_t used = s.used.load();
       for (std::uint32_t j = 0; j < used; ++j) f(s.descriptors[j]);
-    }
+    });
   }
   // The slab whose stacks or guards contain the address, or nullptr. Async-signal-safe.
   const goroutine_slab* find_stack(std::uintptr_t address) const noexcept;

@@ -71,6 +71,18 @@ RUNTIME_TEST(profile, goroutine_groups_by_stack_and_labels) {
   open_gate(gate);
 }
 
+// Under the name that the rest of diagnosis has.
+RUNTIME_TEST(profile, is_in_diag_too) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  EXPECT_TRUE(taut::diag::profile("threadcreate").write_to(ends[1], 1));
+  char text[64] = {};
+  EXPECT_GT(::read(ends[0], text, sizeof text - 1), 0);
+  EXPECT_TRUE(std::string(text).starts_with("threadcreate profile: total ")) << text;
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 RUNTIME_TEST(profile, goroutine_shows_who_asks) {
   const decoded_profile d = decode(profile("goroutine").text(0));
   ASSERT_EQ(d.total(), 1);

@@ -134,6 +134,42 @@ TEST(metrics, count_goroutines_by_what_they_wait_for) {
   EXPECT_EQ(taut::stop(), 0u);
 }
 
+// Stacks by who has them, and goroutines that may not change their worker.
+TEST(metrics, count_stacks_and_pins) {
+  taut::start({.workers = 2});
+  {
+    server s = started();
+    taut::run([&] {
+      taut::chan<int> never(0);
+      taut::wait_group all;
+      for (int i = 0; i < 5; ++i) {
+        all.add(1);
+        taut::go({.stack = std::size_t{1} << 20}, [=, &all] {
+          const taut::pin here;
+          never.recv();
+          all.done();
+        });
+      }
+      taut::test::until_waiting(taut::rt::wait_reason::chan_receive, 5);
+      const page p = fetch(s);
+      const std::string size = "{size=\"1048576\"";
+      EXPECT_EQ(p.at("taut_stacks" + size + ",state=\"in_use\"}"), 5);
+      EXPECT_EQ(p.at("taut_stacks" + size + ",state=\"free\"}"), 0);
+      const double mapped = 5 + p.at("taut_stacks" + size + ",state=\"unused\"}");
+      EXPECT_EQ(p.at("taut_stacks_mapped_bytes" + size + "}"), mapped * ((1 << 20) + 4096));
+      EXPECT_EQ(p.at("taut_goroutines_pinned"), 5);
+      EXPECT_EQ(p.at("go_sched_threads_total_threads"), p.at("go_threads") + 1);
+      never.close();
+      all.wait();
+      taut::test::until(
+          [&] { return fetch(s).at("taut_stacks" + size + ",state=\"free\"}") == 5; });
+      EXPECT_EQ(fetch(s).at("taut_stacks" + size + ",state=\"in_use\"}"), 0);
+      EXPECT_EQ(fetch(s).at("taut_goroutines_pinned"), 0);
+    });
+  }
+  EXPECT_EQ(taut::stop(), 0u);
+}
+
 // A goroutine that keeps its worker is counted once, however long it does.
 TEST(metrics, count_stalls) {
   taut::start({.workers = 2});
