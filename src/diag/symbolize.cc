@@ -27,7 +27,11 @@ constinit backtrace_state* symbols = nullptr;  // guarded by symbols_lock; made 
 
 void ignore_error(void*, const char*, int) {}
 
+bool is_mangled(std::string_view name) noexcept { return name.starts_with("_Z"); }
+
+// The demangler takes types too: a C function `i` would be `int`.
 std::string demangled(const char* name) {
+  if (!is_mangled(name)) return name;
   int status = 0;
   std::unique_ptr<char, decltype(&std::free)> text(
       abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
