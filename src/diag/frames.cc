@@ -70,8 +70,10 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
       f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
     f.system = is_system(from.file);
-    f.hidden = is_runtime_function(f.function) ||
-               (f.ours && (!f.function.starts_with("taut::") || f.function.ends_with("{lambda}")));
+    const bool users_call_it = f.function.starts_with("taut::") &&
+                               !f.function.ends_with("{lambda}") &&
+                               f.function.find("(anonymous namespace)") == f.function.npos;
+    f.hidden = is_runtime_function(f.function) || (f.ours && !users_call_it);
     found->second.push_back(std::move(f));
   }
   return found->second;

@@ -107,9 +107,9 @@ void on_symbol(void* argument, std::uintptr_t, const char* name, std::uintptr_t 
     outer.entry = value;
     outer.linked = name;
     outer.symbol = demangled(name);
-    // Debug information has only the last word of a lambda's name.
-    if (outer.function.empty() || outer.function == "operator()" || outer.function == "_FUN")
-      outer.function = outer.symbol;
+    // Debug information has only the last word of what no other file can call: no namespace, and
+    // for a lambda operator().
+    if (outer.function.empty() || is_mangled(name)) outer.function = outer.symbol;
   } catch (...) {
     found.failure = std::current_exception();
   }

@@ -38,9 +38,10 @@ void expect_report(const ending& e, const std::string& head, const std::string& 
 TEST(crash, null_pointer) {
   const ending e = crash("null");
   expect_report(e, "SIGSEGV: segmentation violation\nPC=0x? m=N sigcode=1 addr=0x?",
-                "read_from(...)\n\tcrash.cc:19\n"
-                "crash(...)\n\tcrash.cc:");
-  EXPECT_NE(e.text.find("created by crash in goroutine N\n\tcrash.cc:"), std::string::npos);
+                "(anonymous namespace)::read_from(...)\n\tcrash.cc:19\n"
+                "(anonymous namespace)::crash(...)\n\tcrash.cc:");
+  EXPECT_NE(e.text.find("created by main::{lambda} in goroutine N\n\tcrash.cc:"), std::string::npos)
+      << e.text;
   expect_death(e, SIGSEGV);
 }
 
@@ -50,7 +51,7 @@ TEST(crash, division) {
 #endif
   const ending e = crash("divide");
   expect_report(e, "SIGFPE: floating-point exception\nPC=0x? m=N sigcode=1 addr=0x?",
-                "divide(...)\n\tcrash.cc:23\n");
+                "(anonymous namespace)::divide(...)\n\tcrash.cc:23\n");
   expect_death(e, SIGFPE);
 }
 

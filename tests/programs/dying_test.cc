@@ -57,7 +57,8 @@ TEST(dying, stack_overflow_is_named) {
   const ending e = run("stack_overflow");
   EXPECT_NE(e.text.find("fatal error: stack overflow"), std::string::npos) << e.text;
   EXPECT_NE(e.text.find("(digger) used all 65536 bytes"), std::string::npos) << e.text;
-  const std::size_t dump = e.text.find("\n\ngoroutine N [running] {name: digger}:\ndeeper(...)\n");
+  const std::size_t dump = e.text.find(
+      "\n\ngoroutine N [running] {name: digger}:\n(anonymous namespace)::deeper(...)\n");
   ASSERT_NE(dump, std::string::npos) << e.text;
   EXPECT_NE(e.text.find(" frames elided...\n", dump), std::string::npos) << e.text;
   EXPECT_TRUE(WIFSIGNALED(e.status)) << e.status;

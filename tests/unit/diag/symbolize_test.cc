@@ -64,6 +64,13 @@ TEST(symbolize_test, expands_inlined_calls) {
   }
 }
 
+TEST(symbolize_test, says_the_namespace_of_what_only_this_file_can_call) {
+  const symbol_frame frame = symbolize(take_sample().pc).back();
+  EXPECT_EQ(short_function(frame.function), "taut::rt::(anonymous namespace)::take_sample");
+  EXPECT_EQ(short_function(symbolize(outer_function()).back().function),
+            "taut::rt::(anonymous namespace)::outer_function");
+}
+
 TEST(symbolize_test, takes_no_name_for_a_type) {
   auto name = [](std::uintptr_t pc) { return short_function(symbolize(pc).back().function); };
   EXPECT_TRUE(name(i()).ends_with("i")) << name(i());
