@@ -105,6 +105,35 @@ bool is_runtime(const char* file) noexcept {
   return true;
 }
 
+// The name in what the compiler wrote of a function: "int a::f(T) [with T = int]" is a::f. What is
+// in a lambda begins with the function around it.
+void write_function(raw_text& to, const char* written) noexcept {
+  char text[256] = {};
+  for (std::size_t i = 0; i + 1 < sizeof text && written != nullptr; ++i) {
+    if (!read_memory(written + i, text + i, 1) || text[i] == 0) break;
+  }
+  const std::string_view all = text;
+  std::string_view name = all;
+  int depth = 0;  // in template arguments
+  for (std::size_t i = 0, begin = 0; i < all.size(); ++i) {
+    if (all.substr(i).starts_with("(anonymous namespace)")) {
+      i += std::string_view("(anonymous namespace)").size() - 1;
+    } else if (all[i] == '<') {
+      ++depth;
+    } else if (all[i] == '>') {
+      --depth;
+    } else if (depth == 0 && all[i] == ' ') {
+      begin = i + 1;
+    } else if (depth == 0 && all[i] == '(') {
+      name = all.substr(begin, i - begin);
+      break;
+    }
+  }
+  to << (name.empty() ? "?" : name);
+  const bool lambda = all.find("<lambda(") != all.npos || all.find("(anonymous class)") != all.npos;
+  if (lambda) to << "::{lambda}";
+}
+
 void write_frames(raw_text& to, const module_map& modules, const std::uintptr_t* pcs,
                   std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -130,7 +159,8 @@ void write_goroutine(raw_text& to, const module_map& modules, const snapshot& s,
   write_frames(to, modules, s.frames.data() + g.first_frame, g.frames);
   if (const detail::site_data at = read_site(g.created);
       at.file != nullptr && !is_runtime(at.file)) {
-    to << "created by ?";
+    to << "created by ";
+    write_function(to, at.function);
     if (g.parent != 0) (to << " in goroutine ").number(static_cast<std::int64_t>(g.parent));
     ((to << "\n\t").foreign(at.file) << ":").number(at.line) << "\n";
   }

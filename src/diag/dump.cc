@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text is Go's, for Go's tools parse it: goleak, gotraceui, stack pretty printers. Differences
-// that the grammar allows: arguments are always "(...)"; "created by" names the file's stem where
-// Go names the creating function, of which only the place is known; a thread that is no goroutine
-// and waits on one of our primitives is listed as goroutine 1000000000000000001 and up, an id that
-// no goroutine reaches.
+// that the grammar allows: arguments are always "(...)"; "created by" names the file's stem where a
+// compiler does not say the function (clang 14); a thread that is no goroutine and waits on one of
+// our primitives is listed as goroutine 1000000000000000001 and up, an id that no goroutine
+// reaches.
 #include "diag/dump.h"
 
 #include <pthread.h>
@@ -173,7 +173,8 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
   }
   if (const code_place& at = names.place_of(g.created);
       !at.file.empty() && !names.is_runtime(g.created)) {
-    text += "created by " + stem_of(at.file);
+    const std::string& function = names.function_of(g.created);
+    text += "created by " + (function.empty() ? stem_of(at.file) : function);
     if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
     text += "\n\t" + at.file + ":" + std::to_string(at.line) + "\n";
   }

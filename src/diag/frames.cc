@@ -31,10 +31,14 @@ bool is_ours(std::string_view file) noexcept {
 }
 
 // As the compiler writes it for a reader, with a lambda's place for its name.
-//   g++    void f(T) [with T = int]   main()::<lambda(int)>
-//   clang  void f(T) [T = int]        auto main()::(anonymous class)::operator()(int) const
+//   g++    void {anonymous}::f(T) [with T = int]   main()::<lambda(int)>
+//   clang  void (anonymous namespace)::f(T) [T = int]
+//          auto main()::(anonymous class)::operator()(int) const
 std::string function_of_site(std::string written) {
   written.resize(std::min(written.size(), written.find(" [")));
+  constexpr std::string_view unnamed = "{anonymous}";
+  for (std::size_t at; (at = written.find(unnamed)) != written.npos;)
+    written.replace(at, unnamed.size(), "(anonymous namespace)");
   for (std::string_view lambda : {"<lambda(", "(anonymous class)::operator()("}) {
     for (std::size_t at; (at = written.find(lambda)) != written.npos;) {
       std::size_t end = at + lambda.size();
@@ -43,6 +47,11 @@ std::string function_of_site(std::string written) {
       if (lambda.front() == '<' && end < written.size()) ++end;
       written.replace(at, end - at, "{lambda}");
     }
+  }
+  // The linker does not say main's own parameters.
+  for (std::string_view own : {"main()::", "main(int, char**)::"}) {
+    const std::size_t at = written.starts_with("int ") ? 4 : 0;
+    if (written.compare(at, own.size(), own) == 0) written.erase(at + 4, own.size() - 6);
   }
   return short_function(written);
 }

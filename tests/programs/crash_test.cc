@@ -94,7 +94,8 @@ TEST(crash, with_the_loader_locked) {
   const std::string dump = e.text.substr(at + said.size());
   EXPECT_TRUE(dump.starts_with("goroutine N [running] {name: \"reader\"}:\n")) << dump;
   EXPECT_NE(dump.find("\ncrash+0x?(...)\n\t?:0\n"), std::string::npos) << dump;
-  EXPECT_NE(dump.find("created by ? in goroutine N\n\tcrash.cc:"), std::string::npos) << dump;
+  EXPECT_NE(dump.find("created by main::{lambda} in goroutine N\n\tcrash.cc:"), std::string::npos)
+      << dump;
   EXPECT_NE(dump.find("] {name: \"main\"}:\n"), std::string::npos) << dump;
   expect_death(e, SIGABRT);
 }

@@ -21,7 +21,7 @@ TEST(dying, deadlock_is_named_and_dumped) {
       "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine N [chan receive]"))
       << e.text;
   EXPECT_NE(e.text.find("[chan receive] {name: helper}:\n"), std::string::npos) << e.text;
-  EXPECT_NE(e.text.find("created by deadlock in goroutine N\n\tdeadlock.cc:10\n"),
+  EXPECT_NE(e.text.find("created by main::{lambda} in goroutine N\n\tdeadlock.cc:10\n"),
             std::string::npos)
       << e.text;
   expect_grammar(after_first_paragraph(e.text));
