@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sched/labels.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -88,18 +89,6 @@ class stack_profile {
 
 // "@ 0x... 0x..."
 void append_addresses(std::string& to, std::span<const std::uintptr_t> frames);
-
-// f(key, value) for each label of a packed set.
-template <class F>
-void for_each_packed_label(std::string_view packed, F&& f) {
-  while (!packed.empty()) {
-    const std::size_t key_end = packed.find('\0');
-    const std::size_t end = key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
-    if (end == packed.npos) return;
-    f(packed.substr(0, key_end), packed.substr(key_end + 1, end - key_end - 1));
-    packed.remove_prefix(end + 1);
-  }
-}
 
 }  // namespace rt
 TAUT_END_NAMESPACE

@@ -58,22 +58,7 @@ std::string labels_text(std::string_view packed, std::string_view name) {
     text += text.empty() ? " {" : ", ";
     text += label_token(key) + ": " + label_token(value);
   };
-  bool named = name.empty();
-  while (!packed.empty()) {
-    const std::size_t key_end = packed.find('\0');
-    const std::size_t value_end =
-        key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
-    if (value_end == packed.npos) break;
-    const std::string_view key = packed.substr(0, key_end);
-    // A goroutine's name is shown as one more label, in its place: keys are sorted.
-    if (!named && key > "name") {
-      add("name", name);
-      named = true;
-    }
-    add(key, packed.substr(key_end + 1, value_end - key_end - 1));
-    packed.remove_prefix(value_end + 1);
-  }
-  if (!named) add("name", name);
+  for_each_label_and(packed, {{"name", name}}, add);
   return text.empty() ? text : text + "}";
 }
 

@@ -212,6 +212,29 @@ RUNTIME_TEST(profile, json_names_holders_and_waiters) {
   done.wait();
 }
 
+const nlohmann::json& labelled(const nlohmann::json& all, const char* key, const char* value) {
+  static const nlohmann::json none;
+  for (const auto& g : all["goroutines"]) {
+    if (g.contains("labels") && g["labels"].value(key, "") == value) return g;
+  }
+  ADD_FAILURE() << all.dump(1);
+  return none;
+}
+
+RUNTIME_TEST(profile, a_label_called_name_counts_once) {
+  taut::chan<int> gate(0);
+  taut::go({.name = "reader"}, [=] {
+    taut::this_goroutine::set_label("name", "mine");
+    wait_at_the_gate(gate);
+  });
+  until_waiting(taut::rt::wait_reason::chan_receive);
+  const profile goroutines("goroutine");
+  const std::string text = goroutines.text(1);
+  EXPECT_NE(text.find("# labels: {\"name\":\"mine\"}\n"), text.npos) << text;
+  labelled(nlohmann::json::parse(goroutines.text(3)), "name", "mine");
+  open_gate(gate);
+}
+
 RUNTIME_TEST(profile, threadcreate_counts_workers) {
   const profile threads("threadcreate");
   EXPECT_GE(threads.count(), static_cast<std::size_t>(taut::test::current_options().workers));
