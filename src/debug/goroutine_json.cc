@@ -144,9 +144,7 @@ class json_writer {
 
   parties& of(const void* object) { return parties_[object]; }
 
-  json place(site where) {
-    return place(names_.place_of(where));
-  }
+  json place(site where) { return place(names_.place_of(where)); }
 
   static json place(const code_place& p) {
     if (p.file.empty()) return nullptr;
@@ -162,7 +160,7 @@ class json_writer {
     json frames = json::array();
     for (const std::uintptr_t pc : pcs) {
       for (const named_frame& n : names_.at(pc)) {
-        json one = {{"function", n.function}, {"file", n.path}, {"line", n.line}};
+        json one = {{"function", n.function}, {"file", n.file}, {"line", n.line}};
         one["pc"] = name_of_object(reinterpret_cast<const void*>(pc - 1));
         if (n.hidden) one["runtime"] = true;
         frames.push_back(std::move(one));

@@ -235,6 +235,18 @@ RUNTIME_TEST(profile, a_label_called_name_counts_once) {
   open_gate(gate);
 }
 
+// Every place of a report is said in one way.
+RUNTIME_TEST(profile, json_has_one_style_of_paths) {
+  taut::chan<int> gate(0);
+  start_waiters(gate, 1);
+  const auto json = nlohmann::json::parse(profile("goroutine").text(3));
+  const auto& g = labelled(json, "tenant", "acme");
+  const std::string file = g["waits_at"]["file"];
+  EXPECT_TRUE(std::ranges::any_of(g["frames"], [&](const auto& f) { return f["file"] == file; }))
+      << g.dump(1);
+  open_gate(gate);
+}
+
 RUNTIME_TEST(profile, threadcreate_counts_workers) {
   const profile threads("threadcreate");
   EXPECT_GE(threads.count(), static_cast<std::size_t>(taut::test::current_options().workers));
