@@ -199,7 +199,12 @@ class json_writer {
       }
     }
     if (g.parent != 0) j["parent"] = g.parent;
-    if (g.created) j["created"] = place(g.created);
+    if (const code_place& at = names_.place_of(g.created);
+        !at.file.empty() && !names_.is_runtime(g.created)) {
+      json& created = j["created"] = place(at);
+      const std::string& function = names_.function_of(g.created);
+      if (!function.empty()) created["function"] = function;
+    }
     std::string packed;
     append_labels(packed, s_, g);
     if (!packed.empty()) {
