@@ -3,6 +3,7 @@
 #include "taut/debug.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/mutex.h"
+#include "taut/net.h"
 #include "taut/wait_group.h"
 
 namespace {
@@ -245,6 +247,32 @@ RUNTIME_TEST(profile, json_has_one_style_of_paths) {
   EXPECT_TRUE(std::ranges::any_of(g["frames"], [&](const auto& f) { return f["file"] == file; }))
       << g.dump(1);
   open_gate(gate);
+}
+
+RUNTIME_TEST(profile, json_names_the_descriptor_that_is_waited_for) {
+  auto listens = taut::listen("tcp", "127.0.0.1:0");
+  ASSERT_TRUE(listens);
+  taut::wait_group done;
+  done.go([&] {
+    taut::this_goroutine::set_label("waits", "here");
+    EXPECT_FALSE(listens->accept());
+  });
+  until_waiting(taut::rt::wait_reason::io_wait);
+  const auto json = nlohmann::json::parse(profile("goroutine").text(3));
+  const auto& g = labelled(json, "waits", "here");
+  bool found = false;
+  for (const auto& o : json["objects"]) {
+    if (o["id"] != g["object"]) continue;
+    found = true;
+    EXPECT_EQ(o["kind"], "fd");
+    struct stat s;
+    ASSERT_EQ(::fstat(std::stoi(o["id"].get<std::string>()), &s), 0);
+    EXPECT_TRUE(S_ISSOCK(s.st_mode));
+    EXPECT_EQ(o["waiting"]["count"], 1);
+  }
+  EXPECT_TRUE(found) << json.dump(1);
+  listens->close();
+  done.wait();
 }
 
 RUNTIME_TEST(profile, threadcreate_counts_workers) {
