@@ -275,6 +275,19 @@ RUNTIME_TEST(profile, json_names_the_descriptor_that_is_waited_for) {
   done.wait();
 }
 
+RUNTIME_TEST(profile, threadcreate_begins_at_who_started_the_thread) {
+  const decoded_profile d = decode(profile("threadcreate").text(0));
+  for (const auto& s : d.samples) {
+    ASSERT_FALSE(s.locations.empty());
+    for (const auto& [function, line] : d.locations.at(s.locations[0]).lines) {
+      const std::string& name = d.functions.at(function).name;
+      EXPECT_EQ(name.find("current_registers"), name.npos);
+      EXPECT_EQ(name.find("own_frames"), name.npos);
+      EXPECT_EQ(name.find("note_birth"), name.npos);
+    }
+  }
+}
+
 RUNTIME_TEST(profile, threadcreate_counts_workers) {
   const profile threads("threadcreate");
   EXPECT_GE(threads.count(), static_cast<std::size_t>(taut::test::current_options().workers));
