@@ -25,7 +25,9 @@
 #include "diag/sites.h"
 #include "diag/snapshot.h"
 #include "sched/diagnosis.h"
+#include "sched/place.h"
 #include "sched/runtime_state.h"
+#include "sched/worker.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -187,6 +189,25 @@ void write_addresses(const report& r, const module_map& modules) {
   }
 }
 
+// Goroutines whose threads sleep in a call: /proc says where, and takes neither lock nor allocator.
+// Those that compute are not asked, for their threads may be dying as well.
+void add_sleeping(snapshot& s) noexcept {
+  the_runtime().for_each_worker([&](const worker* w) {
+    const goroutine* g = w->shown.load();
+    if (g == nullptr) return;
+    const std::uint64_t id = g->id.load();
+    const std::uint32_t at = s.find(id);
+    if (at == mapped_index::none || s.goroutines[at].frames != 0) return;
+    std::uintptr_t pcs[most_frames];
+    const std::size_t n = frames_of_sleeping_thread(w->tid, *g, pcs, most_frames);
+    if (n == 0 || w->shown.load() != g || g->id.load() != id) return;
+    const auto first = static_cast<std::uint32_t>(s.frames.size());
+    if (!s.frames.append(pcs, n)) return;
+    s.goroutines[at].first_frame = first;
+    s.goroutines[at].frames = static_cast<std::uint32_t>(n);
+  });
+}
+
 // True when the watching thread has written everything.
 bool helped(const report& r) noexcept {
   waiting.store(&r);
@@ -227,6 +248,7 @@ void write_crash_report(const fatal_signal& what, bool help) noexcept {
   }
   const module_map modules;
   snapshot everything({.running = false, .caller = &what.registers});
+  add_sleeping(everything);
   // The innermost address is no return address.
   for (const goroutine_record& g : everything.goroutines) {
     if (g.mine && g.frames != 0) ++everything.frames[g.first_frame];
