@@ -18,7 +18,8 @@ import services  # noqa: E402
 
 # What BUILD is to the other tests is the service to this one.
 SERVICE = BUILD
-STUCK = {("wait_for_work", "chan receive"): 5, ("wait_for_answer", "chan receive"): 3,
+STUCK = {("(anonymous namespace)::wait_for_work", "chan receive"): 5,
+         ("(anonymous namespace)::wait_for_answer", "chan receive"): 3,
          ("main::{lambda}::{lambda}", "chan send"): 1}
 
 
@@ -79,7 +80,8 @@ class TautTest(unittest.TestCase):
 
     def test_top(self):
         out = self.good("top", self.address, "--once")
-        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +wait_for_work")
+        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +"
+                              r"\(anonymous namespace\)::wait_for_work")
 
 
 if __name__ == "__main__":
