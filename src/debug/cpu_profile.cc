@@ -78,23 +78,11 @@ stack_profile empty_profile() {
 // for.
 void append_labels(std::string& to, const cpu_sample& s, bool with_id) {
   const std::string id = with_id && s.goroutine != 0 ? std::to_string(s.goroutine) : std::string();
-  const std::pair<std::string_view, std::string_view> more[] = {{"goroutine", id},
-                                                                {"name", s.name}};
-  std::size_t next = 0;
-  auto add = [&](std::string_view key, std::string_view value) {
-    to.append(key).push_back('\0');
-    to.append(value).push_back('\0');
-  };
-  auto add_more_before = [&](std::string_view key, bool all) {
-    for (; next < std::size(more) && (all || more[next].first < key); ++next) {
-      if (!more[next].second.empty()) add(more[next].first, more[next].second);
-    }
-  };
-  for_each_packed_label({s.label_text, s.labels}, [&](std::string_view key, std::string_view text) {
-    add_more_before(key, false);
-    add(key, text);
-  });
-  add_more_before({}, true);
+  for_each_label_and({s.label_text, s.labels}, {{"goroutine", id}, {"name", s.name}},
+                     [&](std::string_view key, std::string_view value) {
+                       to.append(key).push_back('\0');
+                       to.append(value).push_back('\0');
+                     });
 }
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "debug/text.h"
 #include "diag/causes.h"
 #include "diag/dump.h"
+#include "diag/safe_memory.h"
+#include "io/poll_fd.h"
 #include "sched/stalls.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -94,6 +96,10 @@ class json_writer {
       to.write(between + text_of(object(o)));
       between = ",\n";
     }
+    for (const poll_fd* p : descriptors_) {
+      to.write(between + text_of(descriptor(p)));
+      between = ",\n";
+    }
     to.write("\n],\n\"stalls\":[");
     stall_record stalls[stall_log::most];
     const std::size_t n = only_leaks_ ? 0 : the_stall_log().read(stalls);
@@ -123,9 +129,32 @@ class json_writer {
       for (std::uint32_t c = 0; c < g.cases; ++c)
         on(s_.cases[g.first_case + c].channel, s_.cases[g.first_case + c].sends);
     } else if (g.object != nullptr) {
-      of(g.object).waiters.add(g.id);
-      of(g.object).example = i;
+      parties& p = of(g.object);
+      if (g.reason == wait_reason::io_wait && p.waiters.count == 0)
+        descriptors_.push_back(static_cast<const poll_fd*>(g.object));
+      p.waiters.add(g.id);
+      p.example = i;
     }
+  }
+
+  // What it waits for, as "objects" lists it; "": nothing that is listed.
+  std::string object_of(const goroutine_record& g) const {
+    if (!g.waits() || g.object == nullptr) return {};
+    if (g.reason == wait_reason::io_wait)
+      return name_of_descriptor(static_cast<const poll_fd*>(g.object));
+    const bool listed = s_.channel(g.object) != nullptr || s_.object(g.object) != nullptr;
+    return listed ? name_of_object(g.object) : std::string();
+  }
+
+  // Its number: no address begins like that. Blocks are never unmapped.
+  static std::string name_of_descriptor(const poll_fd* p) {
+    int fd = -1;
+    read_memory(&p->fd, &fd, sizeof fd);
+    return std::to_string(fd);
+  }
+
+  json descriptor(const poll_fd* p) {
+    return {{"id", name_of_descriptor(p)}, {"kind", "fd"}, {"waiting", of(p).waiters.to_json()}};
   }
 
   void add_reference(const reference_record& r) {
@@ -144,9 +173,7 @@ class json_writer {
 
   parties& of(const void* object) { return parties_[object]; }
 
-  json place(site where) {
-    return place(names_.place_of(where));
-  }
+  json place(site where) { return place(names_.place_of(where)); }
 
   static json place(const code_place& p) {
     if (p.file.empty()) return nullptr;
@@ -162,7 +189,7 @@ class json_writer {
     json frames = json::array();
     for (const std::uintptr_t pc : pcs) {
       for (const named_frame& n : names_.at(pc)) {
-        json one = {{"function", n.function}, {"file", n.path}, {"line", n.line}};
+        json one = {{"function", n.function}, {"file", n.file}, {"line", n.line}};
         one["pc"] = name_of_object(reinterpret_cast<const void*>(pc - 1));
         if (n.hidden) one["runtime"] = true;
         frames.push_back(std::move(one));
@@ -190,7 +217,7 @@ class json_writer {
       j["wait_ns"] = std::max<std::int64_t>(0, s_.taken - g.since);
       j["waits_at"] = place(g.waits_at);
     }
-    if (g.object != nullptr && g.waits()) j["object"] = name_of_object(g.object);
+    if (const std::string id = object_of(g); !id.empty()) j["object"] = id;
     if (g.cases != 0) {
       json& cases = j["cases"] = json::array();
       for (std::uint32_t c = 0; c < g.cases; ++c) {
@@ -201,7 +228,12 @@ class json_writer {
       }
     }
     if (g.parent != 0) j["parent"] = g.parent;
-    if (g.created) j["created"] = place(g.created);
+    if (const code_place& at = names_.place_of(g.created);
+        !at.file.empty() && !names_.is_runtime(g.created)) {
+      json& created = j["created"] = place(at);
+      const std::string& function = names_.function_of(g.created);
+      if (!function.empty()) created["function"] = function;
+    }
     std::string packed;
     append_labels(packed, s_, g);
     if (!packed.empty()) {
@@ -309,6 +341,7 @@ class json_writer {
   const bool only_leaks_;
   frame_namer names_;
   std::unordered_map<const void*, parties> parties_;
+  std::vector<const poll_fd*> descriptors_;  // that somebody waits for
 };
 
 }  // namespace

@@ -114,20 +114,11 @@ leak_look::leak_look(const frame_registers* caller)
       verdicts(before, now, {0, min_age_of_shared}) {}
 
 void append_labels(std::string& to, const snapshot& s, const goroutine_record& g) {
-  const std::string_view name = s.name_of(g);
-  bool named = name.empty();
-  auto add = [&](std::string_view key, std::string_view value) {
-    to.append(key).push_back('\0');
-    to.append(value).push_back('\0');
-  };
-  for_each_packed_label(s.labels_of(g), [&](std::string_view key, std::string_view value) {
-    if (!named && key > "name") {
-      add("name", name);
-      named = true;
-    }
-    add(key, value);
-  });
-  if (!named) add("name", name);
+  for_each_label_and(s.labels_of(g), {{"name", s.name_of(g)}},
+                     [&](std::string_view key, std::string_view value) {
+                       to.append(key).push_back('\0');
+                       to.append(value).push_back('\0');
+                     });
 }
 
 const profile_kind goroutine_kind = {

@@ -23,7 +23,8 @@ struct leak_look {
   const proofs verdicts;
 };
 
-// A goroutine's labels, its name among them as the label "name": key NUL value NUL ..., sorted.
+// A goroutine's labels, and its name as the label "name" unless the program has set one of
+// that key: key NUL value NUL ..., sorted.
 void append_labels(std::string& to, const snapshot& s, const goroutine_record& g);
 
 // debug=3. One object: what was looked at, every goroutine, every object that somebody waits for.

@@ -25,7 +25,9 @@
 #include "diag/sites.h"
 #include "diag/snapshot.h"
 #include "sched/diagnosis.h"
+#include "sched/place.h"
 #include "sched/runtime_state.h"
+#include "sched/worker.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -105,6 +107,35 @@ bool is_runtime(const char* file) noexcept {
   return true;
 }
 
+// The name in what the compiler wrote of a function: "int a::f(T) [with T = int]" is a::f. What is
+// in a lambda begins with the function around it.
+void write_function(raw_text& to, const char* written) noexcept {
+  char text[256] = {};
+  for (std::size_t i = 0; i + 1 < sizeof text && written != nullptr; ++i) {
+    if (!read_memory(written + i, text + i, 1) || text[i] == 0) break;
+  }
+  const std::string_view all = text;
+  std::string_view name = all;
+  int depth = 0;  // in template arguments
+  for (std::size_t i = 0, begin = 0; i < all.size(); ++i) {
+    if (all.substr(i).starts_with("(anonymous namespace)")) {
+      i += std::string_view("(anonymous namespace)").size() - 1;
+    } else if (all[i] == '<') {
+      ++depth;
+    } else if (all[i] == '>') {
+      --depth;
+    } else if (depth == 0 && all[i] == ' ') {
+      begin = i + 1;
+    } else if (depth == 0 && all[i] == '(') {
+      name = all.substr(begin, i - begin);
+      break;
+    }
+  }
+  to << (name.empty() ? "?" : name);
+  const bool lambda = all.find("<lambda(") != all.npos || all.find("(anonymous class)") != all.npos;
+  if (lambda) to << "::{lambda}";
+}
+
 void write_frames(raw_text& to, const module_map& modules, const std::uintptr_t* pcs,
                   std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
@@ -130,7 +161,8 @@ void write_goroutine(raw_text& to, const module_map& modules, const snapshot& s,
   write_frames(to, modules, s.frames.data() + g.first_frame, g.frames);
   if (const detail::site_data at = read_site(g.created);
       at.file != nullptr && !is_runtime(at.file)) {
-    to << "created by ?";
+    to << "created by ";
+    write_function(to, at.function);
     if (g.parent != 0) (to << " in goroutine ").number(static_cast<std::int64_t>(g.parent));
     ((to << "\n\t").foreign(at.file) << ":").number(at.line) << "\n";
   }
@@ -155,6 +187,25 @@ void write_addresses(const report& r, const module_map& modules) {
       write_goroutine(to, modules, *r.everything, g);
     }
   }
+}
+
+// Goroutines whose threads sleep in a call: /proc says where, and takes neither lock nor allocator.
+// Those that compute are not asked, for their threads may be dying as well.
+void add_sleeping(snapshot& s) noexcept {
+  the_runtime().for_each_worker([&](const worker* w) {
+    const goroutine* g = w->shown.load();
+    if (g == nullptr) return;
+    const std::uint64_t id = g->id.load();
+    const std::uint32_t at = s.find(id);
+    if (at == mapped_index::none || s.goroutines[at].frames != 0) return;
+    std::uintptr_t pcs[most_frames];
+    const std::size_t n = frames_of_sleeping_thread(w->tid, *g, pcs, most_frames);
+    if (n == 0 || w->shown.load() != g || g->id.load() != id) return;
+    const auto first = static_cast<std::uint32_t>(s.frames.size());
+    if (!s.frames.append(pcs, n)) return;
+    s.goroutines[at].first_frame = first;
+    s.goroutines[at].frames = static_cast<std::uint32_t>(n);
+  });
 }
 
 // True when the watching thread has written everything.
@@ -197,6 +248,7 @@ void write_crash_report(const fatal_signal& what, bool help) noexcept {
   }
   const module_map modules;
   snapshot everything({.running = false, .caller = &what.registers});
+  add_sleeping(everything);
   // The innermost address is no return address.
   for (const goroutine_record& g : everything.goroutines) {
     if (g.mine && g.frames != 0) ++everything.frames[g.first_frame];

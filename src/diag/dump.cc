@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The text is Go's, for Go's tools parse it: goleak, gotraceui, stack pretty printers. Differences
-// that the grammar allows: arguments are always "(...)"; "created by" names the file's stem where
-// Go names the creating function, of which only the place is known; a thread that is no goroutine
-// and waits on one of our primitives is listed as goroutine 1000000000000000001 and up, an id that
-// no goroutine reaches.
+// that the grammar allows: arguments are always "(...)"; "created by" names the file's stem where a
+// compiler does not say the function (clang 14); a thread that is no goroutine and waits on one of
+// our primitives is listed as goroutine 1000000000000000001 and up, an id that no goroutine
+// reaches.
 #include "diag/dump.h"
 
 #include <pthread.h>
@@ -58,22 +58,7 @@ std::string labels_text(std::string_view packed, std::string_view name) {
     text += text.empty() ? " {" : ", ";
     text += label_token(key) + ": " + label_token(value);
   };
-  bool named = name.empty();
-  while (!packed.empty()) {
-    const std::size_t key_end = packed.find('\0');
-    const std::size_t value_end =
-        key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
-    if (value_end == packed.npos) break;
-    const std::string_view key = packed.substr(0, key_end);
-    // A goroutine's name is shown as one more label, in its place: keys are sorted.
-    if (!named && key > "name") {
-      add("name", name);
-      named = true;
-    }
-    add(key, packed.substr(key_end + 1, value_end - key_end - 1));
-    packed.remove_prefix(value_end + 1);
-  }
-  if (!named) add("name", name);
+  for_each_label_and(packed, {{"name", name}}, add);
   return text.empty() ? text : text + "}";
 }
 
@@ -173,7 +158,8 @@ std::string dump_block(const snapshot& s, const goroutine_record& g, frame_namer
   }
   if (const code_place& at = names.place_of(g.created);
       !at.file.empty() && !names.is_runtime(g.created)) {
-    text += "created by " + stem_of(at.file);
+    const std::string& function = names.function_of(g.created);
+    text += "created by " + (function.empty() ? stem_of(at.file) : function);
     if (g.parent != 0) text += " in goroutine " + std::to_string(g.parent);
     text += "\n\t" + at.file + ":" + std::to_string(at.line) + "\n";
   }

@@ -31,10 +31,14 @@ bool is_ours(std::string_view file) noexcept {
 }
 
 // As the compiler writes it for a reader, with a lambda's place for its name.
-//   g++    void f(T) [with T = int]   main()::<lambda(int)>
-//   clang  void f(T) [T = int]        auto main()::(anonymous class)::operator()(int) const
+//   g++    void {anonymous}::f(T) [with T = int]   main()::<lambda(int)>
+//   clang  void (anonymous namespace)::f(T) [T = int]
+//          auto main()::(anonymous class)::operator()(int) const
 std::string function_of_site(std::string written) {
   written.resize(std::min(written.size(), written.find(" [")));
+  constexpr std::string_view unnamed = "{anonymous}";
+  for (std::size_t at; (at = written.find(unnamed)) != written.npos;)
+    written.replace(at, unnamed.size(), "(anonymous namespace)");
   for (std::string_view lambda : {"<lambda(", "(anonymous class)::operator()("}) {
     for (std::size_t at; (at = written.find(lambda)) != written.npos;) {
       std::size_t end = at + lambda.size();
@@ -43,6 +47,11 @@ std::string function_of_site(std::string written) {
       if (lambda.front() == '<' && end < written.size()) ++end;
       written.replace(at, end - at, "{lambda}");
     }
+  }
+  // The linker does not say main's own parameters.
+  for (std::string_view own : {"main()::", "main(int, char**)::"}) {
+    const std::size_t at = written.starts_with("int ") ? 4 : 0;
+    if (written.compare(at, own.size(), own) == 0) written.erase(at + 4, own.size() - 6);
   }
   return short_function(written);
 }
@@ -70,8 +79,10 @@ const std::vector<named_frame>& frame_namer::at(std::uintptr_t return_address) {
       f.offset = return_address - from.entry;
     f.ours = is_ours(from.file);
     f.system = is_system(from.file);
-    f.hidden = is_runtime_function(f.function) ||
-               (f.ours && (!f.function.starts_with("taut::") || f.function.ends_with("{lambda}")));
+    const bool users_call_it = f.function.starts_with("taut::") &&
+                               !f.function.ends_with("{lambda}") &&
+                               f.function.find("(anonymous namespace)") == f.function.npos;
+    f.hidden = is_runtime_function(f.function) || (f.ours && !users_call_it);
     found->second.push_back(std::move(f));
   }
   return found->second;

@@ -27,7 +27,11 @@ constinit backtrace_state* symbols = nullptr;  // guarded by symbols_lock; made 
 
 void ignore_error(void*, const char*, int) {}
 
+bool is_mangled(std::string_view name) noexcept { return name.starts_with("_Z"); }
+
+// The demangler takes types too: a C function `i` would be `int`.
 std::string demangled(const char* name) {
+  if (!is_mangled(name)) return name;
   int status = 0;
   std::unique_ptr<char, decltype(&std::free)> text(
       abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
@@ -103,9 +107,9 @@ void on_symbol(void* argument, std::uintptr_t, const char* name, std::uintptr_t 
     outer.entry = value;
     outer.linked = name;
     outer.symbol = demangled(name);
-    // Debug information has only the last word of a lambda's name.
-    if (outer.function.empty() || outer.function == "operator()" || outer.function == "_FUN")
-      outer.function = outer.symbol;
+    // Debug information has only the last word of what no other file can call: no namespace, and
+    // for a lambda operator().
+    if (outer.function.empty() || is_mangled(name)) outer.function = outer.symbol;
   } catch (...) {
     found.failure = std::current_exception();
   }

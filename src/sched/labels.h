@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <string_view>
+#include <utility>
 
 #include "taut/export.h"
 
@@ -44,6 +46,38 @@ void for_each_packed_label(std::string_view packed, F&& f) {
 template <class F>
 void for_each_label(const label_set& l, F&& f) {
   if (l.used <= sizeof l.text) for_each_packed_label({l.text, l.used}, f);
+}
+
+// f(key, value) for each label of a packed set: key NUL value NUL ..., keys sorted.
+template <class F>
+void for_each_packed_label(std::string_view packed, F&& f) {
+  while (!packed.empty()) {
+    const std::size_t key_end = packed.find('\0');
+    const std::size_t end = key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
+    if (end == packed.npos) return;
+    f(packed.substr(0, key_end), packed.substr(key_end + 1, end - key_end - 1));
+    packed.remove_prefix(end + 1);
+  }
+}
+
+// The same, and in their places what a reader sees as labels besides: the goroutine's name. Sorted
+// too; an empty one is none. Where the program has set a label of that key, it has the word.
+template <class F>
+void for_each_label_and(std::string_view packed,
+                        std::initializer_list<std::pair<std::string_view, std::string_view>> more,
+                        F&& f) {
+  auto next = more.begin();
+  auto add_before = [&](std::string_view key, bool all) {
+    for (; next != more.end() && (all || next->first < key); ++next) {
+      if (!next->second.empty()) f(next->first, next->second);
+    }
+  };
+  for_each_packed_label(packed, [&](std::string_view key, std::string_view value) {
+    add_before(key, false);
+    if (next != more.end() && next->first == key) ++next;
+    f(key, value);
+  });
+  add_before({}, true);
 }
 
 }  // namespace rt

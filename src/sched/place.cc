@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include <cstring>
 
 #include "arch/interrupted.h"
+#include "base/clock.h"
 #include "base/note.h"
 #include "sched/current.h"
 #include "sched/registry.h"
@@ -25,8 +27,10 @@ TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
 
-constexpr std::size_t most_frames = 64;
-constexpr std::int64_t answer_within = 5'000'000;
+constexpr std::size_t most_frames = 512;  // as many as are taken of a stack that waits
+// Who does not run answers when it gets a processor: by then it has, where a few share one.
+constexpr std::int64_t answer_within = 20'000'000;
+constexpr std::int64_t look_every = 5'000'000;
 
 // The question under way, of one caller. The handler answers only the one it was sent for.
 // One that was given up while the handler answered may still write: no other begins until it has.
@@ -108,58 +112,80 @@ std::size_t frames_from(const frame_registers& at, const goroutine& g, std::uint
   return unwind(at, {at.sp, high}, frames, limit);
 }
 
+// One caller at a time. The others wait, as long as for an answer.
+bool begin_to_ask() noexcept {
+  for (const std::int64_t last = real_now() + answer_within; asking.exchange(true);) {
+    if (real_now() >= last) return false;
+    const timespec nap{0, 100'000};
+    ::nanosleep(&nap, nullptr);
+  }
+  if (answering.load() == 0) return true;
+  asking.store(false);
+  return false;
+}
+
+// False: nothing came, although it could have run.
+bool wait_for_answer(int tid) noexcept {
+  const std::int64_t last = real_now() + answer_within;
+  do {
+    if (answer_note.sleep(look_every)) return true;
+    frame_registers at;
+    if (look_at(tid, at) != thread_look::running) return false;
+  } while (real_now() < last);
+  return false;
+}
+
 }  // namespace
 
 std::size_t frames_of_thread(int tid, const goroutine* wanted, std::uintptr_t* frames,
-                             std::size_t limit) noexcept {
+                             std::size_t limit, bool* silent) noexcept {
+  if (silent != nullptr) *silent = false;
   install_once();
-  if (asking.exchange(true)) return 0;
-  if (answering.load() != 0) {
-    asking.store(false);
-    return 0;
-  }
+  if (!begin_to_ask()) return 0;
   answered.store(0);
   answer_note.reset();
   asked_for.store(wanted);
   asked_tid.store(tid);
-  bool heard =
-      ::syscall(SYS_tgkill, ::getpid(), tid, SIGURG) == 0 && answer_note.sleep(answer_within);
+  bool heard = ::syscall(SYS_tgkill, ::getpid(), tid, SIGURG) == 0 && wait_for_answer(tid);
   if (int still = tid; !heard && !asked_tid.compare_exchange_strong(still, 0))
     heard = answer_note.sleep(answer_within);  // it is answering now
   const std::size_t n = heard ? std::min(answered.load(), limit) : 0;
   std::copy_n(answer, n, frames);
   if (n != 0) ++frames[0];  // where it is, as the return address of a call there would be
   asking.store(false);
+  if (silent != nullptr) *silent = !heard;
   return n;
 }
 
 std::size_t frames_of_sleeping_thread(int tid, const goroutine& g, std::uintptr_t* frames,
                                       std::size_t limit) noexcept {
-  frame_registers at;
-  return look_at(tid, at) == thread_look::asleep ? frames_from(at, g, frames, limit) : 0;
+  frame_registers at, later;
+  if (look_at(tid, at) != thread_look::asleep) return 0;
+  const std::size_t n = frames_from(at, g, frames, limit);
+  // It slept all the time that its stack was read.
+  const bool slept =
+      look_at(tid, later) == thread_look::asleep && later.sp == at.sp && later.pc == at.pc;
+  return slept ? n : 0;
 }
 
 std::size_t frames_of_running(const worker& w, const goroutine& g, std::uint64_t id,
                               std::uintptr_t* frames, std::size_t limit, int& silent) noexcept {
+  constexpr int most_looks = 3;  // it may wake up, or switch, just when it is looked at
   auto runs_it = [&] { return w.shown.load() == &g && g.id.load() == id; };
-  if (!runs_it()) return 0;
-  frame_registers at, later;
-  std::size_t n = 0;
-  switch (look_at(w.tid, at)) {
-    case thread_look::asleep:
-      n = frames_from(at, g, frames, limit);
-      // It slept all the time that its stack was read.
-      if (look_at(w.tid, later) != thread_look::asleep || later.sp != at.sp || later.pc != at.pc)
-        n = 0;
-      break;
-    case thread_look::running:
-      n = frames_of_thread(w.tid, &g, frames, limit);
-      if (n == 0) ++silent;
-      break;
-    case thread_look::unknown:
-      break;
+  for (int looks = 0; looks < most_looks && runs_it(); ++looks) {
+    std::size_t n = frames_of_sleeping_thread(w.tid, g, frames, limit);
+    frame_registers at;
+    if (n == 0 && look_at(w.tid, at) == thread_look::running) {
+      bool no_answer = false;
+      n = frames_of_thread(w.tid, &g, frames, limit, &no_answer);
+      if (no_answer) {
+        ++silent;
+        return 0;
+      }
+    }
+    if (n != 0) return runs_it() ? n : 0;
   }
-  return runs_it() ? n : 0;
+  return 0;
 }
 
 }  // namespace rt

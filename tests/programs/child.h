@@ -46,7 +46,7 @@ inline ending run(const std::string& program, const char* argument = nullptr) {
 // The blocks of the dump, each a goroutine, must have Go's grammar.
 inline void expect_grammar(const std::string& dump) {
   static const std::regex whole(
-      R"((goroutine N \[[^\]\n]+\]( \{[^\n]*\})?:\n(([^\t\n]+\(\.\.\.\)\n\t[^\n]+:\d+\n)+|\tgoroutine running on other thread; stack unavailable\n)(created by \S+( in goroutine N)?\n\t[^\n]+:\d+\n)?\n?)+)");
+      R"((goroutine N \[[^\]\n]+\]( \{[^\n]*\})?:\n(([^\t\n]+\(\.\.\.\)\n\t[^\n]+:\d+\n)+|\tgoroutine running on other thread; stack unavailable\n)(created by [^\n]+?( in goroutine N)?\n\t[^\n]+:\d+\n)?\n?)+)");
   EXPECT_TRUE(std::regex_match(dump, whole)) << dump;
 }
 

@@ -23,7 +23,8 @@ import services  # noqa: E402
 
 # What BUILD is to the other tests is the service to this one.
 SERVICE, WAITS = BUILD, pathlib.Path(sys.argv[3]).resolve()
-STUCK = {("wait_for_work", "chan receive"): 5, ("wait_for_answer", "chan receive"): 3,
+STUCK = {("(anonymous namespace)::wait_for_work", "chan receive"): 5,
+         ("(anonymous namespace)::wait_for_answer", "chan receive"): 3,
          ("main::{lambda}::{lambda}", "chan send"): 1}
 
 
@@ -96,7 +97,8 @@ class TautTest(OnService):
 
     def test_top(self):
         out = self.good("top", self.address, "--once")
-        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +\S*( \S+)?wait_for_work")
+        self.assertRegex(out, r"\n +5  chan receive +\S+debug_serve\.cc:\d+ +"
+                              r"\(anonymous namespace\)::wait_for_work")
 
 
 class WaitsTest(OnService):

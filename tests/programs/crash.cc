@@ -5,6 +5,7 @@
 #include <taut/chan.h>
 #include <taut/diag.h>
 #include <taut/go.h>
+#include <taut/io.h>
 #include <taut/runtime.h>
 #include <unistd.h>
 
@@ -26,8 +27,17 @@ namespace {
 // The loader's lock is held here, and whoever wants to know names needs it.
 int in_loader(dl_phdr_info*, std::size_t, void*) { std::abort(); }
 
+// For ever.
+[[gnu::noinline]] long wait_in_a_call() {
+  int ends[2];
+  char byte = 0;
+  const long n = ::pipe(ends) == 0 ? ::read(ends[0], &byte, 1) : 0;
+  asm volatile("" ::: "memory");
+  return n;
+}
+
 [[gnu::noinline]] void crash(std::string_view how) {
-  if (how == "null" || how == "off" || how == "own") read_from(nullptr);
+  if (how == "null" || how == "off" || how == "own" || how == "blocking") read_from(nullptr);
   if (how == "divide") {
     const int one = 1, zero = 0;
     divide(&one, &zero);
@@ -49,6 +59,10 @@ int main(int count, char** arguments) {
   taut::start({.handle_crash = how != "off"});
   taut::run([=] {
     taut::chan<int> never(0);
+    if (how == "blocking") {
+      taut::go({.name = "sleeper"}, [] { taut::blocking([] { wait_in_a_call(); }); });
+      while (taut::stack(true).find("wait_in_a_call(...)") == std::string::npos) taut::yield();
+    }
     taut::go({.name = "reader"}, [=] {
       // In "loader" nothing may have been named before.
       while (how != "loader" &&

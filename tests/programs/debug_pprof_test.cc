@@ -92,6 +92,16 @@ class pprof : public testing::Test {
   std::filesystem::path folder_;
 };
 
+// Nobody but the runtime created it.
+TEST(debug_serve, json_does_not_say_who_created_the_first) {
+  service s;
+  const std::string json = taut::test::ask(s.address(), "/debug/pprof/goroutine?debug=3").body;
+  const std::size_t first = json.find("{\"id\":1,");
+  ASSERT_NE(first, json.npos) << json;
+  const std::string line = json.substr(first, json.find('\n', first) - first);
+  EXPECT_EQ(line.find("\"created\""), line.npos) << line;
+}
+
 TEST_F(pprof, reads_the_proto) {
   service s;
   const std::string top = run("-top " + s.url("goroutine"));

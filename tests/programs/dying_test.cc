@@ -21,7 +21,7 @@ TEST(dying, deadlock_is_named_and_dumped) {
       "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine N [chan receive]"))
       << e.text;
   EXPECT_NE(e.text.find("[chan receive] {name: helper}:\n"), std::string::npos) << e.text;
-  EXPECT_NE(e.text.find("created by deadlock in goroutine N\n\tdeadlock.cc:10\n"),
+  EXPECT_NE(e.text.find("created by main::{lambda} in goroutine N\n\tdeadlock.cc:10\n"),
             std::string::npos)
       << e.text;
   expect_grammar(after_first_paragraph(e.text));
@@ -57,7 +57,8 @@ TEST(dying, stack_overflow_is_named) {
   const ending e = run("stack_overflow");
   EXPECT_NE(e.text.find("fatal error: stack overflow"), std::string::npos) << e.text;
   EXPECT_NE(e.text.find("(digger) used all 65536 bytes"), std::string::npos) << e.text;
-  const std::size_t dump = e.text.find("\n\ngoroutine N [running] {name: digger}:\ndeeper(...)\n");
+  const std::size_t dump = e.text.find(
+      "\n\ngoroutine N [running] {name: digger}:\n(anonymous namespace)::deeper(...)\n");
   ASSERT_NE(dump, std::string::npos) << e.text;
   EXPECT_NE(e.text.find(" frames elided...\n", dump), std::string::npos) << e.text;
   EXPECT_TRUE(WIFSIGNALED(e.status)) << e.status;

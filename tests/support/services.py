@@ -64,7 +64,7 @@ class Search(Twin):
     def goroutines(self, created_in=""):
         """Those that were started in files of that name. Asking starts none."""
         everybody = json.loads(get(self.profiles, "/debug/pprof/goroutine?debug=3"))["goroutines"]
-        return [g for g in everybody if g["created"]["file"].endswith(created_in)]
+        return [g for g in everybody if "created" in g and g["created"]["file"].endswith(created_in)]
 
     def until_left(self, expected):
         """Waits until the last connection is closed, and those that were started in each file are as

@@ -3,6 +3,7 @@
 #include "taut/debug.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/mutex.h"
+#include "taut/net.h"
 #include "taut/wait_group.h"
 
 namespace {
@@ -222,6 +224,80 @@ RUNTIME_TEST(profile, json_names_holders_and_waiters) {
   EXPECT_TRUE(found) << json.dump(1);
   gate.send(1);
   done.wait();
+}
+
+const nlohmann::json& labelled(const nlohmann::json& all, const char* key, const char* value) {
+  static const nlohmann::json none;
+  for (const auto& g : all["goroutines"]) {
+    if (g.contains("labels") && g["labels"].value(key, "") == value) return g;
+  }
+  ADD_FAILURE() << all.dump(1);
+  return none;
+}
+
+RUNTIME_TEST(profile, a_label_called_name_counts_once) {
+  taut::chan<int> gate(0);
+  taut::go({.name = "reader"}, [=] {
+    taut::this_goroutine::set_label("name", "mine");
+    wait_at_the_gate(gate);
+  });
+  until_waiting(taut::rt::wait_reason::chan_receive);
+  const profile goroutines("goroutine");
+  const std::string text = goroutines.text(1);
+  EXPECT_NE(text.find("# labels: {\"name\":\"mine\"}\n"), text.npos) << text;
+  labelled(nlohmann::json::parse(goroutines.text(3)), "name", "mine");
+  open_gate(gate);
+}
+
+// Every place of a report is said in one way.
+RUNTIME_TEST(profile, json_has_one_style_of_paths) {
+  taut::chan<int> gate(0);
+  start_waiters(gate, 1);
+  const auto json = nlohmann::json::parse(profile("goroutine").text(3));
+  const auto& g = labelled(json, "tenant", "acme");
+  const std::string file = g["waits_at"]["file"];
+  EXPECT_TRUE(std::ranges::any_of(g["frames"], [&](const auto& f) { return f["file"] == file; }))
+      << g.dump(1);
+  open_gate(gate);
+}
+
+RUNTIME_TEST(profile, json_names_the_descriptor_that_is_waited_for) {
+  auto listens = taut::listen("tcp", "127.0.0.1:0");
+  ASSERT_TRUE(listens);
+  taut::wait_group done;
+  done.go([&] {
+    taut::this_goroutine::set_label("waits", "here");
+    EXPECT_FALSE(listens->accept());
+  });
+  until_waiting(taut::rt::wait_reason::io_wait);
+  const auto json = nlohmann::json::parse(profile("goroutine").text(3));
+  const auto& g = labelled(json, "waits", "here");
+  bool found = false;
+  for (const auto& o : json["objects"]) {
+    if (o["id"] != g["object"]) continue;
+    found = true;
+    EXPECT_EQ(o["kind"], "fd");
+    struct stat s;
+    ASSERT_EQ(::fstat(std::stoi(o["id"].get<std::string>()), &s), 0);
+    EXPECT_TRUE(S_ISSOCK(s.st_mode));
+    EXPECT_EQ(o["waiting"]["count"], 1);
+  }
+  EXPECT_TRUE(found) << json.dump(1);
+  listens->close();
+  done.wait();
+}
+
+RUNTIME_TEST(profile, threadcreate_begins_at_who_started_the_thread) {
+  const decoded_profile d = decode(profile("threadcreate").text(0));
+  for (const auto& s : d.samples) {
+    ASSERT_FALSE(s.locations.empty());
+    for (const auto& [function, line] : d.locations.at(s.locations[0]).lines) {
+      const std::string& name = d.functions.at(function).name;
+      EXPECT_EQ(name.find("current_registers"), name.npos);
+      EXPECT_EQ(name.find("own_frames"), name.npos);
+      EXPECT_EQ(name.find("note_birth"), name.npos);
+    }
+  }
 }
 
 RUNTIME_TEST(profile, threadcreate_counts_workers) {

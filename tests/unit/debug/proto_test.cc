@@ -110,6 +110,28 @@ TEST(proto, calls_what_has_no_name_by_its_offset) {
   EXPECT_TRUE(d.functions.at(unnamed.lines[0].first).name.starts_with("taut_unit_debug+0x"));
 }
 
+// Then pprof looks for names itself, in the file of that build.
+TEST(proto, leaves_all_names_to_pprof_if_told) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        setenv("TAUT_SYMBOLIZE", "0", 1);
+        stack_profile p{"goroutine"};
+        const std::uintptr_t stack[] = {here()};
+        const std::int64_t one = 1;
+        p.add(stack, {}, {&one, 1});
+        const decoded_profile d = round_trip(p);
+        const auto& location = d.locations.at(d.samples[0].locations[0]);
+        const auto& mapping = d.mappings.at(location.mapping);
+        const bool right = location.lines.empty() && location.address == stack[0] - 1 &&
+                           mapping.start <= location.address && location.address < mapping.limit &&
+                           !mapping.has_functions && !mapping.build_id.empty() &&
+                           mapping.file == std::filesystem::read_symlink("/proc/self/exe");
+        std::exit(right ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(proto, keeps_many_values) {
   stack_profile p("block", {{"contentions", "count"}, {"delay", "nanoseconds"}},
                   {"contentions", "count"}, 1);

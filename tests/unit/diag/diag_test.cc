@@ -43,7 +43,37 @@ RUNTIME_TEST(stack, lists_labels_and_waits) {
   until_waiting(taut::rt::wait_reason::chan_receive);
   const std::string text = taut::stack(true);
   EXPECT_NE(text.find(" [chan receive] {tenant: acme}:\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("created by diag_test in goroutine "), std::string::npos) << text;
+  EXPECT_NE(text.find("created by (anonymous namespace)::stack_lists_labels_and_waits_body in "
+                      "goroutine "),
+            std::string::npos)
+      << text;
+  gate.send(1);
+}
+
+// One label of a key: the program's own.
+RUNTIME_TEST(stack, a_label_called_name_is_no_second_name) {
+  taut::chan<int> gate(0);
+  taut::go({.name = "reader"}, [=] {
+    taut::this_goroutine::set_label("name", "mine");
+    gate.recv();
+  });
+  until_waiting(taut::rt::wait_reason::chan_receive);
+  const std::string text = taut::stack(true);
+  EXPECT_NE(text.find(" [chan receive] {name: mine}:\n"), std::string::npos) << text;
+  gate.send(1);
+}
+
+// As Go prints it: the function that said go, a lambda too.
+RUNTIME_TEST(stack, says_which_function_created) {
+  taut::chan<int> gate(0);
+  auto start_one = [=] { taut::go([=] { gate.recv(); }); };
+  start_one();
+  until_waiting(taut::rt::wait_reason::chan_receive);
+  const std::string text = taut::stack(true);
+  EXPECT_NE(text.find("created by (anonymous namespace)::stack_says_which_function_created_body()::"
+                      "{lambda} in goroutine "),
+            std::string::npos)
+      << text;
   gate.send(1);
 }
 

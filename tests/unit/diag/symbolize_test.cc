@@ -15,6 +15,11 @@ namespace {
   return reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
 }
 
+// Their names are encodings of types: int, wchar_t, float.
+[[gnu::noinline]] static std::uintptr_t i() { return return_address() + 0; }
+[[gnu::noinline]] static std::uintptr_t w() { return return_address() + 0; }
+extern "C" [[gnu::noinline]] std::uintptr_t f() { return return_address() + 0; }
+
 struct sample {
   std::uintptr_t pc;
   int line;
@@ -57,6 +62,20 @@ TEST(symbolize_test, expands_inlined_calls) {
     EXPECT_GT(frames[i].line, 0);
     EXPECT_EQ(frames[i].entry, reinterpret_cast<std::uintptr_t>(&outer_function));
   }
+}
+
+TEST(symbolize_test, says_the_namespace_of_what_only_this_file_can_call) {
+  const symbol_frame frame = symbolize(take_sample().pc).back();
+  EXPECT_EQ(short_function(frame.function), "taut::rt::(anonymous namespace)::take_sample");
+  EXPECT_EQ(short_function(symbolize(outer_function()).back().function),
+            "taut::rt::(anonymous namespace)::outer_function");
+}
+
+TEST(symbolize_test, takes_no_name_for_a_type) {
+  auto name = [](std::uintptr_t pc) { return short_function(symbolize(pc).back().function); };
+  EXPECT_TRUE(name(i()).ends_with("i")) << name(i());
+  EXPECT_TRUE(name(w()).ends_with("w")) << name(w());
+  EXPECT_EQ(name(f()), "f");
 }
 
 TEST(symbolize_test, names_functions_without_debug_information) {
