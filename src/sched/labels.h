@@ -31,7 +31,7 @@ label_set* with_label(const label_set* from, std::string_view key, std::string_v
 label_set* share_labels(label_set* l) noexcept;
 void drop_labels(label_set* l) noexcept;
 
-// f(key, value) for each label of a packed set.
+// f(key, value) for each label of a packed set: key NUL value NUL ..., keys sorted.
 template <class F>
 void for_each_packed_label(std::string_view packed, F&& f) {
   while (!packed.empty()) {
@@ -48,19 +48,7 @@ void for_each_label(const label_set& l, F&& f) {
   if (l.used <= sizeof l.text) for_each_packed_label({l.text, l.used}, f);
 }
 
-// f(key, value) for each label of a packed set: key NUL value NUL ..., keys sorted.
-template <class F>
-void for_each_packed_label(std::string_view packed, F&& f) {
-  while (!packed.empty()) {
-    const std::size_t key_end = packed.find('\0');
-    const std::size_t end = key_end == packed.npos ? packed.npos : packed.find('\0', key_end + 1);
-    if (end == packed.npos) return;
-    f(packed.substr(0, key_end), packed.substr(key_end + 1, end - key_end - 1));
-    packed.remove_prefix(end + 1);
-  }
-}
-
-// The same, and in their places what a reader sees as labels besides: the goroutine's name. Sorted
+// for_each_packed_label, and in their places what a reader sees as labels besides: the goroutine's name. Sorted
 // too; an empty one is none. Where the program has set a label of that key, it has the word.
 template <class F>
 void for_each_label_and(std::string_view packed,
