@@ -63,7 +63,7 @@ class TautTest(OnService):
             for group in self.groups(source):
                 if group["blocked"] and group["blocked"]["file"].endswith("debug_serve.cc"):
                     # debug=1 has no frame that would tell the state.
-                    name = group["blocked"]["function"].removeprefix("(anonymous namespace)::")
+                    name = group["blocked"]["function"]
                     state = group["state"] or [s for f, s in STUCK if f == name][0]
                     if (name, state) in STUCK:
                         found[name, state] = found.get((name, state), 0) + group["count"]
