@@ -298,7 +298,7 @@ class json_writer {
 
   json object(const object_record& o) {
     const parties& p = of(o.address);
-    json j = {{"id", name_of_object(o.address)}, {"kind", kind_of(o.reason)}};
+    json j = {{"id", name_of_object(o.address)}, {"kind", kind_of_object(o.reason)}};
     if (o.host != mapped_index::none) j["on_stack_of"] = s_.goroutines[o.host].id;
     if (p.example != mapped_index::none) {
       const evidence e = evidence_of(verdicts_, graph_, p.example, names_);
@@ -314,25 +314,6 @@ class json_writer {
     j["waiting"] = p.waiters.to_json();
     j["referred_to_by"] = p.points.to_json();
     return j;
-  }
-
-  static const char* kind_of(wait_reason r) noexcept {
-    switch (r) {
-      case wait_reason::mutex_lock:
-        return "mutex";
-      case wait_reason::rwmutex_rlock:
-      case wait_reason::rwmutex_lock:
-        return "shared_mutex";
-      case wait_reason::wait_group_wait:
-        return "wait_group";
-      case wait_reason::scope_join:
-      case wait_reason::scope_enter:
-        return "scope";
-      case wait_reason::cond_wait:
-        return "condition";
-      default:
-        return "semaphore";
-    }
   }
 
   const snapshot& s_;

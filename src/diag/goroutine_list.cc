@@ -18,29 +18,6 @@ namespace {
 
 using diag::awaited_object;
 
-// "": nothing that has an address.
-std::string_view kind_of_object(wait_reason r) noexcept {
-  switch (r) {
-    case wait_reason::mutex_lock:
-      return "mutex";
-    case wait_reason::rwmutex_rlock:
-    case wait_reason::rwmutex_lock:
-      return "shared_mutex";
-    case wait_reason::wait_group_wait:
-      return "wait_group";
-    case wait_reason::scope_join:
-    case wait_reason::scope_enter:
-      return "scope";
-    case wait_reason::cond_wait:
-      return "condition";
-    case wait_reason::semacquire:
-    case wait_reason::semacquire_never:
-      return "semaphore";
-    default:
-      return "";
-  }
-}
-
 diag::goroutine_state state_of(const goroutine_record& g, bool waits) noexcept {
   if (waits) return diag::goroutine_state::waiting;
   switch (g.state) {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "diag/proofs.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <numeric>
 
+#include "diag/loaded_object.h"
 #include "diag/seen_objects.h"
 #include "sched/wait_reason.h"
 #include "sync/owner.h"
@@ -37,10 +36,7 @@ bool waits_for_channel(wait_reason r) noexcept {
 }
 
 // In a module's data: any code may reach it.
-bool is_global(const void* object) noexcept {
-  Dl_info info;
-  return ::dladdr(object, &info) != 0;
-}
+bool is_global(const void* object) noexcept { return loaded_object::holds(object); }
 
 // Takes out of `open` who turns out to live, until nobody does. Looks in both directions in turn,
 // so that chains settle in few rounds; what is too entangled for that counts as alive: not to know

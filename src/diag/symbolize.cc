@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Symbols by libbacktrace, and by the dynamic symbol table where it has none.
 //
-// Locks   symbols_lock, a leaf but for the loader's and the allocator's: libbacktrace sorts its
-//         tables at the first look-up, so callers take turns.
+// Locks   symbols_lock, a leaf but for the allocator's: libbacktrace sorts its tables at the first
+//         look-up, so callers take turns. It lists the modules then, for which the loader has a
+//         lock of its own that no constructor of a library runs under.
 #include "diag/symbolize.h"
 
 #include <backtrace.h>
 #include <cxxabi.h>
-#include <dlfcn.h>
-#include <link.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -17,6 +16,8 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include "diag/loaded_object.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -51,23 +52,21 @@ std::string normalized(const char* file) {
 // What the loader knows of `pc`: the module, and the exported function if `names`.
 symbol_frame from_loader(std::uintptr_t pc, bool names) {
   symbol_frame frame;
-  Dl_info info;
-  link_map* map = nullptr;
-  if (dladdr1(reinterpret_cast<void*>(pc), &info, reinterpret_cast<void**>(&map),
-              RTLD_DL_LINKMAP) == 0) {
+  loaded_object module;
+  if (!loaded_object::find(pc, module)) {
     frame.function = hexadecimal(pc);
     return frame;
   }
-  if (info.dli_saddr != nullptr) frame.entry = reinterpret_cast<std::uintptr_t>(info.dli_saddr);
-  if (names && info.dli_sname != nullptr) {
-    frame.function = demangled(info.dli_sname);
-    frame.linked = info.dli_sname;
+  const exported_symbol symbol = module.symbol_at(pc);
+  frame.entry = symbol.at;
+  if (names && !symbol.name.empty()) {
+    frame.function = demangled(symbol.name.c_str());
+    frame.linked = symbol.name;
     return frame;
   }
-  // Of a program at a fixed address the difference is 0, and the offset what addr2line wants.
-  std::uintptr_t base = map != nullptr ? map->l_addr : 0;
-  frame.function =
-      std::filesystem::path(info.dli_fname).filename().string() + "+" + hexadecimal(pc - base);
+  // Of a program at a fixed address the base is 0, and the offset what addr2line wants.
+  frame.function = std::filesystem::path(module.path()).filename().string() + "+" +
+                   hexadecimal(pc - module.base());
   return frame;
 }
 

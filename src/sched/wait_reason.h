@@ -79,5 +79,28 @@ constexpr const char* to_text(wait_reason r) noexcept {
   return "";
 }
 
+// What is waited for, when that has an address and is no channel; else "".
+constexpr const char* kind_of_object(wait_reason r) noexcept {
+  switch (r) {
+    case wait_reason::mutex_lock:
+      return "mutex";
+    case wait_reason::rwmutex_rlock:
+    case wait_reason::rwmutex_lock:
+      return "shared_mutex";
+    case wait_reason::wait_group_wait:
+      return "wait_group";
+    case wait_reason::scope_join:
+    case wait_reason::scope_enter:
+      return "scope";
+    case wait_reason::cond_wait:
+      return "condition";
+    case wait_reason::semacquire:
+    case wait_reason::semacquire_never:
+      return "semaphore";
+    default:
+      return "";
+  }
+}
+
 }  // namespace rt
 TAUT_END_NAMESPACE
