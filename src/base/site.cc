@@ -45,8 +45,8 @@ const site_data* intern_site(const char* file, std::uint32_t line) noexcept {
       mine->data = {file, "", line, 0};
     }
     mine->next = seen = first;
-    if (head.compare_exchange_strong(first, mine, std::memory_order_release,     // MO-1
-                                     std::memory_order_acquire)) {               // MO-2
+    if (head.compare_exchange_strong(first, mine, std::memory_order_release,  // MO-1
+                                     std::memory_order_acquire)) {            // MO-2
       return &mine->data;
     }
   }

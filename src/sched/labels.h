@@ -48,8 +48,9 @@ void for_each_label(const label_set& l, F&& f) {
   if (l.used <= sizeof l.text) for_each_packed_label({l.text, l.used}, f);
 }
 
-// for_each_packed_label, and in their places what a reader sees as labels besides: the goroutine's name. Sorted
-// too; an empty one is none. Where the program has set a label of that key, it has the word.
+// for_each_packed_label, and in their places what a reader sees as labels besides: the goroutine's
+// name. Sorted too; an empty one is none. Where the program has set a label of that key, it has the
+// word.
 template <class F>
 void for_each_label_and(std::string_view packed,
                         std::initializer_list<std::pair<std::string_view, std::string_view>> more,

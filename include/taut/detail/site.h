@@ -49,7 +49,8 @@ struct site {
   static constexpr site here() noexcept { return {}; }
 #elif __has_builtin(__builtin_source_location)
   [[gnu::always_inline]] static constexpr site here(
-      const char* file = __builtin_FILE(), const void* data = __builtin_source_location()) noexcept {
+      const char* file = __builtin_FILE(),
+      const void* data = __builtin_source_location()) noexcept {
     return is_system_file(file) ? system() : site{data};
   }
 #else
