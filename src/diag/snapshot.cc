@@ -4,7 +4,8 @@
 //
 // Memory order
 //   MO-1  acquire of state and dispatches, and acquire fence before their second look. Pairs with
-//         the releases of park.h and dispatch.h.
+//         the release of park.cc (state) and count_up_release() in dispatch.h, park.cc and
+//         spawn.cc.
 //   MO-2  relaxed: facts, validated by these.
 #include "diag/snapshot.h"
 
