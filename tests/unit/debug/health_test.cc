@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "http_client.h"
 #include "support/fixture.h"
@@ -15,7 +13,6 @@
 
 namespace {
 
-using namespace std::chrono_literals;
 using taut::debug::server;
 using taut::test::ask;
 using taut::test::http_answer;
@@ -64,10 +61,11 @@ TEST(health, is_unhealthy_when_nothing_starts) {
   taut::wait_group done;
   done.go([&] {
     spins = true;
+    spins.notify_one();
     while (!stop) {
     }
   });
-  while (!spins) std::this_thread::sleep_for(1ms);
+  spins.wait(false);
   done.go([] {});
   const http_answer a = ask(s.address(), "/healthz");
   EXPECT_EQ(a.status, 503);

@@ -328,11 +328,12 @@ TEST(server, answers_when_every_worker_is_wedged) {
   for (int i = 0; i < 2; ++i) {
     done.go([&] {
       ++spinning;
+      spinning.notify_one();
       while (!stop) {
       }
     });
   }
-  while (spinning < 2) std::this_thread::sleep_for(1ms);
+  for (int n; (n = spinning) < 2;) spinning.wait(n);
   const http_answer dump = ask(s.address(), "/debug/pprof/goroutine?debug=2");
   EXPECT_EQ(dump.status, 200);
   EXPECT_NE(dump.body.find(" [running]:\n"), std::string::npos) << dump.body;
