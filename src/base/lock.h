@@ -48,6 +48,13 @@ class TAUT_CAPABILITY("lock") lock {
     }
     note_held(1);
   }
+  // Without the peek of try_acquire(): for a lock that mostly is free.
+  TAUT_ALWAYS_INLINE bool acquire_at_once() noexcept TAUT_TRY_ACQUIRE(true) {
+    check_order();
+    if (TAUT_UNLIKELY(word_.exchange(1, std::memory_order_acquire) != 0)) return false;  // MO-1
+    note_held(1);
+    return true;
+  }
   TAUT_ALWAYS_INLINE bool try_acquire() noexcept TAUT_TRY_ACQUIRE(true) {
     if (word_.load(std::memory_order_relaxed) != 0 ||         // MO-3
         word_.exchange(1, std::memory_order_acquire) != 0) {  // MO-1

@@ -271,7 +271,7 @@ void write_latencies(exposition& out) {
     sum += w->latencies.sum.load(std::memory_order_relaxed);                // MO-1
   });
   out.family("go_sched_latencies_seconds", "histogram",
-             "How long goroutines were ready to run before they ran; one in 64 is measured.");
+             "How long goroutines were ready to run before they ran; one in 64 counts.");
   std::uint64_t so_far = 0;
   for (int i = 0; i < h::buckets; ++i) {
     so_far += counts[static_cast<std::size_t>(i)];

@@ -58,6 +58,7 @@ TAUT_NOINLINE held_locks& current_held_locks() noexcept {
 
 #if defined(TAUT_TSAN)
 worker* current_worker() noexcept { return static_cast<worker*>(thread_block()->worker); }
+std::uint64_t thread_owner_state() noexcept { return thread_block()->owner.load(); }
 #endif
 
 goroutine* current_goroutine_or_null() noexcept {

@@ -74,9 +74,13 @@ TAUT_ALWAYS_INLINE worker* current_worker() noexcept {
 #endif
 
 // What worker::owner points to; in a foreign thread look_closer.
+#if defined(TAUT_TSAN)
+std::uint64_t thread_owner_state() noexcept;  // the same
+#else
 TAUT_ALWAYS_INLINE std::uint64_t thread_owner_state() noexcept {
   return thread_field<offsetof(taut_thread_block, owner)>();
 }
+#endif
 
 // The goroutine that calls; in a foreign thread its stand-in, made at first use.
 goroutine* current_goroutine() noexcept;

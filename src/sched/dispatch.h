@@ -22,13 +22,13 @@
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 
-TAUT_ALWAYS_INLINE goroutine* worker::next_local() noexcept {
+TAUT_ALWAYS_INLINE goroutine* worker::next_local(goroutine* leaving) noexcept {
   if (TAUT_UNLIKELY(inbox.load(std::memory_order_relaxed) != nullptr)) drain_inbox();  // MO-1
   const std::uint32_t due_before = due_look, turn_before = fresh_turn;
   for (;;) {
     goroutine* g = nullptr;
     if (TAUT_UNLIKELY(due_look-- == 0)) {
-      if (records && current != nullptr) choose_measured(current);
+      if (records && current != nullptr) choose_measured(this, leaving);
       if (runtime->stopping.load(std::memory_order_relaxed)) {  // MO-1: back to the scheduler's
                                                                 // context, which ends the thread
         due_look = 0;
@@ -87,8 +87,9 @@ TAUT_ALWAYS_INLINE void set_owner(worker* w, std::uint64_t state) noexcept {
   w->owner.load(std::memory_order_relaxed)->store(state, std::memory_order_relaxed);  // MO-1
 }
 
-// What was put aside, and is rarely there.
-TAUT_COLD void begin_unusually(worker* w, goroutine* g) noexcept;
+// What was put aside, and is rarely there. Not marked cold: GCC moves what leads to a cold call far
+// away, and all of a dispatch does.
+TAUT_NOINLINE void begin_unusually(worker* w, goroutine* g) noexcept;
 
 // Returns where g's registers are saved.
 TAUT_ALWAYS_INLINE void* begin_running(worker* w, goroutine* g) noexcept {

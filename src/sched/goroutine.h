@@ -126,6 +126,7 @@ struct goroutine {
   std::atomic<const void*> wait_object{nullptr};
   std::atomic<site> wait_site{};
   std::uint32_t wait_cases = 0;  // select: number of cases
+  std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
   std::atomic<std::int64_t> wait_since{0};
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
                                          // goroutine's

@@ -77,7 +77,7 @@ bool work_somewhere(runtime_state& r, worker* w) noexcept {
 }
 
 goroutine* look_everywhere(runtime_state& r, worker* w, bool take_next) noexcept {
-  if (goroutine* g = w->next_local()) return g;
+  if (goroutine* g = w->next_local(nullptr)) return g;
   if (goroutine* g = r.take_injected(w, run_queue::capacity / 2); g != nullptr && w->accept(g)) {
     // Found right after look_around() looked in vain: the same as if that had found it.
     if (w->due_look == 0) w->due_look = 64;
@@ -123,7 +123,7 @@ goroutine* watch_inbox(runtime_state& r, worker* w) noexcept {
   const std::int64_t end = real_now() + spin_ns;
   do {
     for (int i = 0; i < 8; ++i) pause();
-    if (w->inbox.load(std::memory_order_relaxed) != nullptr) return w->next_local();  // MO-1
+    if (w->inbox.load(std::memory_order_relaxed) != nullptr) return w->next_local(nullptr);  // MO-1
   } while (!r.stopping.load(std::memory_order_relaxed) && real_now() < end);  // MO-1
   return nullptr;
 }

@@ -154,7 +154,7 @@ TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* ar
     }
   } else {
     worker* w = current_worker();
-    switch_from(w, g, w->next_local(), commit, argument);
+    switch_from(w, g, w->next_local(g), commit, argument);
   }
 }
 

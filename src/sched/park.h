@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/recording.h"
+#include "base/store_if_changed.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
 #include "sched/timers.h"
@@ -46,10 +47,10 @@ using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 // Says what g is about to wait for, where the caller still has the facts in registers. Until it
 // parks nobody looks at them.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
-  g->reason.store(info.reason, std::memory_order_relaxed);       // MO-1
-  g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
-  g->wait_site.store(info.where, std::memory_order_relaxed);     // MO-1
-  g->wait_since.store(coarse_now(), std::memory_order_relaxed);  // MO-1
+  g->reason.store(info.reason, std::memory_order_relaxed);  // MO-1
+  store_if_changed(g->wait_object, info.object);
+  store_if_changed(g->wait_site, info.where);
+  store_if_changed(g->wait_since, coarse_now());
 }
 inline void record_wait(goroutine*, const bare_wait&) noexcept {}
 
@@ -133,8 +134,11 @@ std::uint8_t sleep_until(std::int64_t deadline, site where) noexcept;
 // neither is wanted.
 void choice_point_slow() noexcept;
 extern std::atomic<bool> choice_points_on;
+TAUT_ALWAYS_INLINE bool choice_point_wanted() noexcept {
+  return choice_points_on.load(std::memory_order_relaxed);  // MO-1
+}
 TAUT_ALWAYS_INLINE void choice_point() noexcept {
-  if (TAUT_UNLIKELY(choice_points_on.load(std::memory_order_relaxed))) choice_point_slow();  // MO-1
+  if (TAUT_UNLIKELY(choice_point_wanted())) choice_point_slow();
 }
 
 // While it lives, choice points of the calling goroutine do not switch: somebody else's callback is

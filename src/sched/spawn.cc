@@ -118,7 +118,7 @@ void throw_goexit() { throw goexit_signal(); }
 
 void yield_goroutine(worker* w) noexcept {
   goroutine* g = w->current;
-  goroutine* to = w->next_local();
+  goroutine* to = w->next_local(g);
   // With nobody else here: what waits for any worker, which the scheduler's own context would not
   // see behind this goroutine. It looks at what became ready.
   if (to == nullptr) to = w->runtime->take_injected(w, run_queue::capacity / 2);
@@ -226,10 +226,7 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
     r.inject(g, g, 1);
     return;
   }
-  if (records && TAUT_UNLIKELY(--w->unmeasured == 0)) {
-    w->unmeasured = measured_every;
-    begin_measuring(g);
-  }
+  if (records && TAUT_UNLIKELY(--w->unmeasured_starts == 0)) choose_starting(w, g);
   count_up(w->created);
   w->push(g);
   r.maybe_wake();
@@ -271,7 +268,7 @@ extern "C" void taut_context_main(void* argument) noexcept {
     drop_labels(labels);
   }
   w = current_worker();
-  goroutine* next = w->next_local();
+  goroutine* next = w->next_local(nullptr);
   announce_handoff(g->stack_low);  // to the next goroutine on this stack
   switch_away(w, g, next, recycle, nullptr);
 }

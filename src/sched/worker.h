@@ -78,8 +78,9 @@ struct alignas(128) worker {
   std::uint32_t due_look = 0;     // dispatches until timers and shared queues are looked at
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
-  std::uint32_t unmeasured = 1;   // counts down to the next that is measured as it starts
-  bool fed = false;               // something came by the inbox since it ran out of work last
+  std::uint32_t unmeasured_starts = 1;  // counts down to the next that may be measured: latencies.h
+  std::int64_t measured_at = 0;         // coarse time
+  bool fed = false;                     // something came by the inbox since it ran out of work last
 
   // --- Written by its thread, read by others.
   std::atomic<std::uint32_t> tick{0};  // dispatches
@@ -90,8 +91,9 @@ struct alignas(128) worker {
                                           // point
   std::atomic<std::uint64_t> created{0}, ended{0};  // goroutines
   std::atomic<std::uint64_t> migrations{0}, pinned_back{0}, steals{0}, parks{0};
-  std::atomic<goroutine*> shown{nullptr};  // `current`, for the watching thread and dumps
-  latency_histogram latencies;             // of goroutines that it dispatched
+  std::atomic<goroutine*> shown{nullptr};     // `current`, for the watching thread and dumps
+  std::atomic<std::uint32_t> passed_over{0};  // might have been measured since somebody was
+  latency_histogram latencies;                // of goroutines that it dispatched
 
   // --- Shared.
   std::atomic<goroutine*> run_next{nullptr};  // the goroutine readied last, runs next; taken by CAS
@@ -140,8 +142,9 @@ struct alignas(128) worker {
   // From any thread: g must, or should, run on this worker. Wakes it when it sleeps.
   void push_inbox(goroutine* g) noexcept;
   // Something to run from its own queues, accepted; nullptr when there is nothing. Owner only.
+  // leaving: who calls and may come back; null: it has ended, or it is the scheduler's context.
   // (dispatch.h)
-  goroutine* next_local() noexcept;
+  goroutine* next_local(goroutine* leaving) noexcept;
   // Whether g may run here now; when not, g was sent to its home.
   bool accept(goroutine* g) noexcept {
     return TAUT_LIKELY(g->home == this || g->home == nullptr) || accept_from_elsewhere(g);
@@ -167,6 +170,12 @@ struct alignas(128) worker {
   bool accept_from_elsewhere(goroutine* g) noexcept;
   void overflow(goroutine* g) noexcept;
 };
+
+// current_goroutine_or_null(), without a call.
+TAUT_ALWAYS_INLINE goroutine* running_goroutine() noexcept {
+  worker* const w = current_worker();
+  return TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
+}
 
 // The thread's loop: find a goroutine, run it. Returns when the runtime stops.
 void run_worker(worker* w) noexcept;

@@ -42,6 +42,7 @@ struct site {
 
   const site_data* operator->() const noexcept { return static_cast<const site_data*>(data); }
   explicit operator bool() const noexcept { return data != nullptr; }
+  constexpr bool operator==(const site&) const noexcept = default;
 
   // here(), used as a default argument, is the place of the call that omitted the argument. Inlined
   // always: what it says depends on how the caller is compiled.

@@ -205,13 +205,18 @@ TEST(metrics, measure_how_long_goroutines_are_ready_to_run) {
   {
     server s = started();
     const double before = fetch(s).at("go_sched_latencies_seconds_count");
-    taut::run([] {
-      taut::wait_group all;
-      for (int i = 0; i < 1280; ++i) all.go([] {});
-      all.wait();
-    });
-    const page p = fetch(s);
-    const double count = p.at("go_sched_latencies_seconds_count");
+    page p;
+    double count = before;
+    // Those of the last 100 us count when the next is measured.
+    for (int round = 0; round < 1000 && count - before < 10; ++round) {
+      taut::run([] {
+        taut::wait_group all;
+        for (int i = 0; i < 1280; ++i) all.go([] {});
+        all.wait();
+      });
+      p = fetch(s);
+      count = p.at("go_sched_latencies_seconds_count");
+    }
     EXPECT_GE(count - before, 10);
     EXPECT_GT(p.at("go_sched_latencies_seconds_sum"), 0);
     EXPECT_EQ(p.at("go_sched_latencies_seconds_bucket{le=\"+Inf\"}"), count);
