@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -37,17 +38,19 @@ struct nothing {
 template <class T, class F>
 struct recv_case {
   static constexpr bool is_channel = true;
+  // Where the value comes. Not a member: then the place, which would lie beside something whose
+  // address is taken, need never be in memory.
+  using room = elem_slot<T>;
   chan_core* channel;
   F f;
   site where;
-  elem_slot<T> slot{};
 
-  select_case erased() noexcept { return {channel, slot.bytes, false}; }
-  void ran(bool received) {
+  select_case erased(room& into) noexcept { return {channel, into.bytes, false}; }
+  void ran(bool received, room& into) {
     std::optional<T> value;
     if (received) {
-      value.emplace(std::move(*slot.get()));
-      slot.get()->~T();
+      value.emplace(std::move(*into.get()));
+      into.get()->~T();
     }
     if constexpr (std::is_invocable_v<F&, std::optional<T>>) {
       f(std::move(value));
@@ -62,19 +65,21 @@ struct recv_case {
 template <class T, class F>
 struct send_case {
   static constexpr bool is_channel = true;
+  using room = nothing;
   chan_core* channel;
   T value;
   F f;
   site where;
 
-  select_case erased() noexcept { return {channel, &value, true}; }
-  void ran(bool) { f(); }
+  select_case erased(room&) noexcept { return {channel, &value, true}; }
+  void ran(bool, room&) { f(); }
 };
 
 template <class F>
 struct otherwise_case {
   static constexpr bool is_channel = false;
   static constexpr bool is_otherwise = true;
+  using room = nothing;
   F f;
   site where;
 };
@@ -83,6 +88,7 @@ template <class F>
 struct timeout_case {
   static constexpr bool is_channel = false;
   static constexpr bool is_otherwise = false;
+  using room = nothing;
   std::chrono::steady_clock::duration after;
   F f;
   site where;
@@ -152,14 +158,15 @@ std::size_t select(Cases&&... cases) {
   constexpr std::size_t channels = (std::size_t{std::remove_cvref_t<Cases>::is_channel} + ...);
   static_assert(sizeof...(Cases) - channels <= 1, "select: at most one of otherwise and timeout");
   detail::select_case erased[channels + 1];
+  std::tuple<typename std::remove_cvref_t<Cases>::room...> rooms;
   detail::select_mode mode = detail::select_mode::block;
   std::chrono::steady_clock::time_point deadline;
   const std::chrono::steady_clock::time_point* limit = nullptr;
   std::size_t n = 0;
-  auto collect = [&](auto& each) {
+  auto collect = [&](auto& each, auto& room) {
     using one = std::remove_reference_t<decltype(each)>;
     if constexpr (one::is_channel) {
-      erased[n++] = each.erased();
+      erased[n++] = each.erased(room);
     } else if constexpr (one::is_otherwise) {
       mode = detail::select_mode::poll;
     } else {
@@ -167,18 +174,18 @@ std::size_t select(Cases&&... cases) {
       limit = &deadline;
     }
   };
-  (collect(cases), ...);
+  std::apply([&](auto&... room) { (collect(cases, room), ...); }, rooms);
   const std::size_t chosen =
       detail::select_core(erased, n, mode, limit, detail::first_site(cases...));
   n = 0;
   std::size_t position = 0;
   std::size_t answer = 0;
-  auto finish = [&](auto& each) {
+  auto finish = [&](auto& each, auto& room) {
     using one = std::remove_reference_t<decltype(each)>;
     if constexpr (one::is_channel) {
       if (n == chosen) {
         answer = position;
-        each.ran(erased[n].received);
+        each.ran(erased[n].received, room);
       }
       ++n;
     } else if (chosen == detail::select_otherwise || chosen == detail::select_timed_out) {
@@ -187,7 +194,7 @@ std::size_t select(Cases&&... cases) {
     }
     ++position;
   };
-  (finish(cases), ...);
+  std::apply([&](auto&... room) { (finish(cases, room), ...); }, rooms);
   return answer;
 }
 

@@ -195,11 +195,11 @@ namespace detail {
 
 using namespace rt;
 
-void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  choice_point();
-  if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_send_nil, where);
-  goroutine* g = current_goroutine();
-  c->guard.acquire();
+namespace {
+
+// What is not done at once. g: the caller, which has c's lock.
+TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, goroutine* g,
+                                    site where) TAUT_LOCKS_BY_HAND {
   const outcome o = offer_here(*c, element, g, where);
   if (TAUT_LIKELY(o == outcome::done)) return;
   if (o == outcome::closed) {
@@ -219,11 +219,8 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
 }
 
-bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  choice_point();
-  if (TAUT_UNLIKELY(c == nullptr)) block_forever(wait_reason::chan_receive_nil, where);
-  goroutine* g = current_goroutine();
-  c->guard.acquire();
+TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, goroutine* g,
+                                    site where) TAUT_LOCKS_BY_HAND {
   // Whether it finds something or waits; of one that meets the end nobody asks.
   c->last_receive.set(g, where);
   const outcome o = accept_here(*c, element, nullptr, where);
@@ -242,6 +239,45 @@ bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
     throw_interrupt(why);
   }
   return g->single.success;
+}
+
+// The caller passes a choice point, or is no goroutine, or the lock is taken.
+TAUT_COLD goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
+  choice_point();
+  if (c == nullptr) block_forever(nil, where);
+  goroutine* g = current_goroutine();
+  c->guard.acquire();
+  return g;
+}
+
+// locked: a goroutine, which has c's lock.
+TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
+                               bool locked) TAUT_LOCKS_BY_HAND {
+  goroutine* g =
+      TAUT_LIKELY(locked) ? running_goroutine() : lock_slowly(c, wait_reason::chan_send_nil, where);
+  send_locked(c, element, g, where);
+}
+TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
+                               bool locked) TAUT_LOCKS_BY_HAND {
+  goroutine* g = TAUT_LIKELY(locked) ? running_goroutine()
+                                     : lock_slowly(c, wait_reason::chan_receive_nil, where);
+  return recv_locked(c, element, g, where);
+}
+
+}  // namespace
+
+void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  const std::uint64_t me = thread_owner_state();
+  const bool locked = TAUT_LIKELY(me != look_closer && c != nullptr) && c->guard.acquire_at_once();
+  if (TAUT_LIKELY(locked && offer_at_once(*c, element, me, where))) return;
+  send_slowly(c, element, where, locked);
+}
+
+bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  const std::uint64_t me = thread_owner_state();
+  const bool locked = TAUT_LIKELY(me != look_closer && c != nullptr) && c->guard.acquire_at_once();
+  if (TAUT_LIKELY(locked && accept_at_once(*c, element, me, where))) return true;
+  return recv_slowly(c, element, where, locked);
 }
 
 std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {

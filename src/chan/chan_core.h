@@ -7,20 +7,28 @@
 //   whose wait was ended by an interrupt may linger until they unlink themselves: taking one out
 //   fails its claim.)
 //
-// States       open -> closed, once. Closed: both queues are empty; receives drain, then yield
-// nothing. Life         lives in a slab block that is never unmapped. The handle count starts with
-// the maker's; at zero the channel is destroyed, unless somebody still waits
-//              on it, who then never can be woken: it stays as the evidence.
+// States
+//   open -> closed, once. Closed: both queues are empty; receives drain, then yield nothing.
 //
-// Locks        guard (rank::chan); then rank::sched through ready(). Several channels in address
-// order, by select. Never parks while holding:
-//              the lock crosses the switch and is released by the commit.
+// Life
+//   In a slab block that is never unmapped. The handle count starts with the maker's; at zero the
+//   channel is destroyed, unless somebody still waits on it, who then never can be woken: it stays
+//   as the evidence.
+//
+// Locks
+//   guard (rank::chan); then rank::sched through ready(). Several channels in address order, by
+//   select. Never parks while holding: the lock crosses the switch and is released by the commit.
 //
 // Memory order
 //   MO-1  relaxed: count and closed, peeked without the lock by operations that do not wait. They
 //         see some recent state, which is all a poll can promise; what they then do is decided
-//         under the lock.
+//         under the lock. at_once is only read under it.
 //   MO-2  relaxed: facts for diagnosis, written under the lock.
+//
+// Cost
+//   A small element into a buffer, or out of it: 42 instructions with the call, one locked
+//   operation, the first line; the second is only read while the same goroutines go on at the same
+//   places.
 #pragma once
 
 #include <atomic>
@@ -28,11 +36,14 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/count_up.h"
 #include "base/lock.h"
 #include "base/recording.h"
+#include "base/store_if_changed.h"
 #include "sched/goroutine.h"
 #include "sched/park.h"
 #include "taut/detail/chan_core.h"
+#include "taut/detail/lock_record.h"
 #include "taut/export.h"
 
 TAUT_BEGIN_NAMESPACE
@@ -85,21 +96,22 @@ struct wait_queue {
 };
 
 // Who did something last, and where: evidence. Written under the lock, read by diagnosis without
-// it.
+// it. Mostly it is who it was, where it was.
 struct chan_fact {
-  std::atomic<std::uint64_t> goroutine{0};
+  std::atomic<std::uint64_t> owner{0};  // the goroutine, as detail::state_of() has it
   std::atomic<site> where{};
   void set(const chan_fact& of) noexcept {
-    set(of.goroutine.load(std::memory_order_relaxed),  // MO-2
-        of.where.load(std::memory_order_relaxed));     // MO-2
+    set(of.owner.load(std::memory_order_relaxed),   // MO-2
+        of.where.load(std::memory_order_relaxed));  // MO-2
   }
-  void set(const rt::goroutine* g, site at) noexcept {
-    if constexpr (records) set(g->id.load(std::memory_order_relaxed), at);  // MO-2
+  void set(const goroutine* g, site at) noexcept {
+    if constexpr (records)
+      set(detail::state_of(g->id.load(std::memory_order_relaxed)), at);  // MO-2
   }
-  void set(std::uint64_t id, site at) noexcept {
+  void set(std::uint64_t by, site at) noexcept {
     if constexpr (!records) return;
-    goroutine.store(id, std::memory_order_relaxed);  // MO-2
-    where.store(at, std::memory_order_relaxed);      // MO-2
+    store_if_changed(owner, by);
+    store_if_changed(where, at);
   }
 };
 
@@ -126,9 +138,12 @@ struct alignas(64) chan_core {
   bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
+  bool half_words = false;  // elements are of 4 bytes; used if at_once is not 0
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
+  std::atomic<std::uint32_t> at_once{0};  // the capacity, if elements are small; 0: closed, or
+                                          // of a timer
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
   rt::wait_queue receivers;
@@ -145,7 +160,7 @@ struct alignas(64) chan_core {
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
   // --- Evidence.
-  std::atomic<std::uintptr_t> dropped_at{0};  // return address of the last handle's end
+  std::atomic<std::uintptr_t> dropped_at{0};  // where the last handle of a direction ended
   std::atomic<std::uint64_t> dropped_by{0};
   std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
   std::atomic<bool> alive{false};        // false: freed, or not made yet
@@ -192,6 +207,46 @@ enum class outcome : std::uint8_t {
 
 outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
 outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
+
+// Calls f with the slot of a small element after `behind` others, as what it is.
+template <class F>
+TAUT_ALWAYS_INLINE void at_slot(const chan_core& c, std::uint32_t behind, F f) noexcept {
+  const auto oldest =
+      static_cast<std::uint32_t>(c.receives.load(std::memory_order_relaxed));  // MO-2
+  const std::size_t at = (oldest + behind) & c.mask;
+  if (TAUT_LIKELY(!c.half_words)) {
+    f(reinterpret_cast<std::uint64_t*>(c.buffer) + at);
+  } else {
+    f(reinterpret_cast<std::uint32_t*>(c.buffer) + at);
+  }
+}
+
+// The usual case of both, with c's lock held: a small element goes into the buffer, or
+// comes out, and nobody waits. True: it did, and the lock is released. No call, few registers. by:
+// the caller, as detail::state_of() has it.
+TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element, std::uint64_t by,
+                                      site where) noexcept TAUT_LOCKS_BY_HAND {
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed);                  // MO-1
+  if (TAUT_UNLIKELY(n >= c.at_once.load(std::memory_order_relaxed))) return false;  // MO-1
+  if (TAUT_UNLIKELY(!c.receivers.empty())) return false;
+  at_slot(c, n, [&](auto* slot) { std::memcpy(slot, element, sizeof *slot); });
+  c.count.store(n + 1, std::memory_order_relaxed);  // MO-1
+  c.last_send.set(by, where);
+  c.guard.release();
+  return true;
+}
+TAUT_ALWAYS_INLINE bool accept_at_once(chan_core& c, void* element, std::uint64_t by,
+                                       site where) noexcept TAUT_LOCKS_BY_HAND {
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed) - 1;              // MO-1
+  if (TAUT_UNLIKELY(n >= c.at_once.load(std::memory_order_relaxed))) return false;  // MO-1
+  if (TAUT_UNLIKELY(!c.senders.empty())) return false;
+  at_slot(c, 0, [&](auto* slot) { std::memcpy(element, slot, sizeof *slot); });
+  c.count.store(n, std::memory_order_relaxed);  // MO-1
+  count_up(c.receives);
+  c.last_receive.set(by, where);
+  c.guard.release();
+  return true;
+}
 
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {

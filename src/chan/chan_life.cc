@@ -27,7 +27,8 @@ constexpr std::size_t most_bytes = std::size_t{1} << 40;
 // senders panic.
 void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCKS_BY_HAND {
   c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
-  c.closer.set(closer, where);
+  c.at_once.store(0, std::memory_order_relaxed);    // MO-1: under the lock
+  c.closer.set(state_of(closer), where);
   goroutine* woken = nullptr;
   goroutine** end = &woken;
   for (wait_queue* q : {&c.receivers, &c.senders}) {
@@ -46,6 +47,20 @@ void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_
     ready(woken);
     woken = next;
   }
+}
+
+// 0: no goroutine.
+TAUT_ALWAYS_INLINE std::uint64_t id_of_caller() noexcept {
+  const std::uint64_t me = thread_owner_state();
+  if (TAUT_LIKELY(me != look_closer)) return owner_of(me);
+  goroutine* g = current_goroutine_or_null();
+  return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
+}
+
+// The last handle of a direction ends. from: where, as a return address.
+TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, std::uintptr_t from) noexcept {
+  c.dropped_at.store(from, std::memory_order_relaxed);            // MO-2
+  c.dropped_by.store(id_of_caller(), std::memory_order_relaxed);  // MO-2
 }
 
 void destroy(chan_core* c) noexcept {
@@ -95,12 +110,16 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   c->ops = &ops;
   c->capacity = static_cast<std::uint32_t>(capacity);
   c->mask = static_cast<std::uint32_t>(ring - 1);
+  c->half_words = ops.size == sizeof(std::uint32_t);
+  if ((ops.size == sizeof(std::uint64_t) || c->half_words) && ops.move == nullptr &&
+      ops.destroy == nullptr) {
+    c->at_once.store(c->capacity, std::memory_order_relaxed);  // MO-1: nobody has it yet
+  }
   c->typed = typed;
   c->of_context = receivers_of(rights) == 0;
   if constexpr (records) {
     c->made = where;
-    goroutine* g = current_goroutine_or_null();
-    c->maker = g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
+    c->maker = id_of_caller();
   }
   c->handles.store(rights, std::memory_order_relaxed);                     // MO-2
   if constexpr (records) c->alive.store(true, std::memory_order_relaxed);  // MO-2
@@ -112,39 +131,37 @@ void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
 }
 
 void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
-  goroutine* g = records ? current_goroutine_or_null() : nullptr;
-  if constexpr (records) {
-    c->dropped_at.store(reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)),
-                        std::memory_order_relaxed);  // MO-2
-    c->dropped_by.store(g == nullptr ? 0 : g->id.load(std::memory_order_relaxed),
-                        std::memory_order_relaxed);  // MO-2
-  }
-  std::uint64_t before;
-  if (TAUT_UNLIKELY(c->typed) && (rights & 0xffffffffu) != 0) {
-    before = c->handles.load();
-    do {
-      // Only a sending handle makes another, so one that finds itself alone stays alone: it closes
-      // while it still counts.
-      if (senders_of(before) == 1) {
-        close_from_runtime(*c, g == nullptr ? 0 : g->id.load(), {});
-        before = c->handles.fetch_sub(rights);
-        break;
-      }
-    } while (!c->handles.compare_exchange_weak(before, before - rights));
-  } else {
-    const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
-    void* const feeder = c->feeder;
-    before = c->handles.fetch_sub(rights);
-    if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
-      // The feeder has a handle of its own, and gives it up now.
-      no_receiver(feeder);
-      return;
+  const auto from = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
+  const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
+  void* const feeder = c->feeder;
+  const bool may_close = c->typed && senders_of(rights) != 0;
+  std::uint64_t before = c->handles.load(std::memory_order_relaxed);  // MO-2
+  do {
+    // Only a sending handle makes another, so one that finds itself alone stays alone: it closes
+    // while it still counts.
+    if (TAUT_UNLIKELY(may_close && senders_of(before) == 1) &&
+        !c->closed.load(std::memory_order_relaxed)) {  // MO-1: by it, if it was before
+      close_from_runtime(*c, id_of_caller(), {});
+      before = c->handles.load(std::memory_order_relaxed);  // MO-2
     }
+    // Of a channel that goes with it nobody will ask. Before it counts no more: after that, the
+    // channel may be gone.
+    const std::uint64_t left = before - rights;
+    if (records && left != 0 && (senders_of(left) == 0 || receivers_of(left) == 0))
+      record_dropped(*c, from);
+  } while (!c->handles.compare_exchange_weak(before, before - rights));
+  if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
+    // The feeder has a handle of its own, and gives it up now.
+    no_receiver(feeder);
+    return;
   }
   if (before != rights) return;
   c->guard.acquire();
   const bool waited_on = !c->receivers.empty() || !c->senders.empty();
-  if constexpr (records) c->orphan = waited_on;
+  if (records && waited_on) {
+    c->orphan = true;
+    record_dropped(*c, from);
+  }
   c->guard.release();
   if (!waited_on) destroy(c);
 }

@@ -70,6 +70,14 @@ outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCKS_BY
   return o;
 }
 
+// The same, if it can be done at once, of a channel that no timer feeds.
+TAUT_ALWAYS_INLINE bool attempt_at_once(select_case& s, std::uint64_t by,
+                                        site where) noexcept TAUT_LOCKS_BY_HAND {
+  s.received = s.sends ? offer_at_once(*s.channel, s.element, by, where)
+                       : accept_at_once(*s.channel, s.element, by, where);
+  return s.received;
+}
+
 // Without a lock: surely not ready. A poll may trust it, for it was true at that moment.
 bool looks_unready(const select_case& s) noexcept {
   const chan_core& c = *s.channel;
@@ -129,7 +137,7 @@ left_for reason_of(const chan_core& chosen) noexcept {
   if (chosen.timer_channel) return left_for::timeout;
   if (!chosen.of_context) return left_for::other_case;
   // A deadline ends a context from nowhere.
-  return chosen.closer.goroutine.load() == 0 ? left_for::timeout : left_for::context;
+  return chosen.closer.owner.load() == 0 ? left_for::timeout : left_for::context;
 }
 
 // A case ran without a wait. Only an end is worth a record: traffic must stay fast.
@@ -144,10 +152,32 @@ void record_ending(const select_case* cases, const index_array& order, std::size
   }
 }
 
+// Runs case i, whose channel is locked, or releases it. True: it ran.
+TAUT_NOINLINE bool run_or_release(select_case* cases, const index_array& order, std::size_t used,
+                                  std::size_t i, site where) TAUT_LOCKS_BY_HAND {
+  select_case& s = cases[i];
+  goroutine* g = current_goroutine();
+  const outcome o = attempt(s, g, where);
+  if (o == outcome::done) {
+    if (records && TAUT_UNLIKELY(s.channel->timer_channel))
+      record_ending(cases, order, used, i, g, where);
+    return true;
+  }
+  s.channel->guard.release();
+  if (o == outcome::would_block) return false;
+  if (s.sends) throw_send_on_closed();
+  record_ending(cases, order, used, i, g, where);
+  return true;
+}
+
 // The blocking part. Returns the chosen case, or select_timed_out.
-std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, std::size_t used,
-                         goroutine* g, const std::chrono::steady_clock::time_point* deadline,
-                         site where) TAUT_LOCKS_BY_HAND {
+// Not inlined, nor is poll_all(): what they need room for is not to burden a select that need not
+// wait.
+TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order,
+                                       std::size_t used,
+                                       const std::chrono::steady_clock::time_point* deadline,
+                                       site where) TAUT_LOCKS_BY_HAND {
+  goroutine* g = current_goroutine();
   const std::uint8_t mask = interrupts_for(g, deadline != nullptr ? interrupt::deadline : 0);
   std::unique_ptr<waiter*[]> many;
   waiter* few[16];
@@ -243,6 +273,24 @@ std::size_t wait_for_one(select_case* cases, std::size_t n, index_array& order, 
   return chosen;
 }
 
+// The case that ran, or none was ready at one instant.
+TAUT_NOINLINE std::size_t poll_all(select_case* cases, index_array& order, std::size_t used,
+                                   site where) TAUT_LOCKS_BY_HAND {
+  goroutine* g = current_goroutine();
+  locked_channels channels(cases, order, used);
+  channels.acquire();
+  for (std::size_t i = 0; i < used; ++i) {
+    select_case& s = cases[order[i]];
+    const outcome o = attempt(s, g, where);
+    if (o == outcome::would_block) continue;
+    channels.release(o == outcome::done ? s.channel : nullptr);
+    if (o == outcome::closed && s.sends) throw_send_on_closed();
+    return order[i];
+  }
+  channels.release();
+  return detail::select_otherwise;
+}
+
 }  // namespace
 }  // namespace rt
 
@@ -270,43 +318,23 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
       (cases->channel == nullptr || looks_unready(*cases))) {
     return select_otherwise;
   }
-  goroutine* g = current_goroutine();
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_UNLIKELY(me == look_closer)) me = state_of(current_goroutine()->id.load());
   index_array order(count);
   const std::size_t used = random_order(cases, count, order);
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
     if (looks_unready(s)) continue;
     s.channel->guard.acquire();
-    const outcome o = attempt(s, g, where);
-    if (o == outcome::done) {
-      if (records && TAUT_UNLIKELY(s.channel->timer_channel))
-        record_ending(cases, order, used, order[i], g, where);
+    if (TAUT_LIKELY(attempt_at_once(s, me, where)) ||
+        run_or_release(cases, order, used, order[i], where)) {
       return order[i];
     }
-    s.channel->guard.release();
-    if (o == outcome::would_block) continue;
-    if (s.sends) throw_send_on_closed();
-    record_ending(cases, order, used, order[i], g, where);
-    return order[i];
   }
-  if (mode == select_mode::poll) {
-    // One case that was not ready is an answer; several are only when none was ready at one
-    // instant.
-    if (used <= 1) return select_otherwise;
-    locked_channels channels(cases, order, used);
-    channels.acquire();
-    for (std::size_t i = 0; i < used; ++i) {
-      select_case& s = cases[order[i]];
-      const outcome o = attempt(s, g, where);
-      if (o == outcome::would_block) continue;
-      channels.release(o == outcome::done ? s.channel : nullptr);
-      if (o == outcome::closed && s.sends) throw_send_on_closed();
-      return order[i];
-    }
-    channels.release();
-    return select_otherwise;
-  }
-  return wait_for_one(cases, count, order, used, g, deadline, where);
+  // One case that was not ready is an answer; several are only when none was ready at one instant.
+  if (mode == select_mode::poll)
+    return used <= 1 ? select_otherwise : poll_all(cases, order, used, where);
+  return wait_for_one(cases, count, order, used, deadline, where);
 }
 
 }  // namespace detail

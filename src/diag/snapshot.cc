@@ -104,8 +104,8 @@ TAUT_READS_OTHERS bool flag_of(const void* flag) noexcept {
 }
 
 TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
-  return {f.goroutine.load(std::memory_order_relaxed),  // MO-2
-          f.where.load(std::memory_order_relaxed)};     // MO-2
+  return {detail::owner_of(f.owner.load(std::memory_order_relaxed)),  // MO-2
+          f.where.load(std::memory_order_relaxed)};                   // MO-2
 }
 
 TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {

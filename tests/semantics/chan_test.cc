@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -322,6 +323,41 @@ RUNTIME_TEST(chan, CHAN_21_elements_of_every_size_and_alignment) {
       EXPECT_EQ(units.recv(), unit{});
     }
   }
+}
+
+// Those of 4 and 8 bytes go a way of their own, while the channel is open.
+template <class T>
+void goes_round() {
+  chan<T> c(3);
+  for (int i = 0; i < 20; ++i) {
+    c.send(T(i));
+    c.send(T(-i));
+    if (i % 2 == 0) {
+      EXPECT_EQ(c.recv(), T(i));
+      EXPECT_EQ(c.recv(), T(-i));
+    } else {
+      std::optional<T> got;
+      select(recv(c, [&](std::optional<T> v) { got = v; }));
+      EXPECT_EQ(got, T(i));
+      EXPECT_EQ(select(recv(chan<T>()), recv(c)), 1u);
+    }
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(select(send(c, T(i)), otherwise()), 0u);
+  EXPECT_EQ(select(send(c, T(3)), otherwise()), 1u);
+  c.close();
+  EXPECT_THROW(c.send(T(4)), panic);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(c.recv(), T(i));
+  EXPECT_EQ(c.recv(), std::nullopt);
+}
+
+RUNTIME_TEST(chan, CHAN_21_small_elements_go_round_the_ring) {
+  goes_round<signed char>();
+  goes_round<short>();
+  goes_round<int>();
+  goes_round<float>();
+  goes_round<long>();
+  goes_round<double>();
+  goes_round<long double>();
 }
 
 RUNTIME_TEST(chan, CHAN_22_every_element_is_destroyed_once_and_promptly) {

@@ -38,6 +38,7 @@ inline constexpr elem_ops elem_ops_of = {
 // Room for one T whose life the erased core begins.
 template <class T>
 struct elem_slot {
+  elem_slot() noexcept {}  // nothing to clear
   alignas(T) std::byte bytes[sizeof(T)];
   T* get() noexcept { return std::launder(reinterpret_cast<T*>(bytes)); }
 };
