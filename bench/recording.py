@@ -3,11 +3,13 @@
 """What always-on recording costs: each row of the comparison with Go, run by the release and by a build without recording.
 
 Two builds that run one after the other meet the same machine, so each pair gives one ratio, and the median of the ratios
-is the row's cost. Rows take turns, pair after pair, so that a bad minute does not fall on one row. Where the clock is too
-noisy to tell, the instructions of the hot paths are not: they are counted for both builds too (instructions.py).
+is the row's cost. Rows take turns, pair after pair, so that a bad minute does not fall on one row. In each turn both
+programs are linked anew, in another order (layouts.py), so that the luck of one link does not count as a cost. Where the
+clock is too noisy to tell, the instructions of the hot paths are not: they are counted for both builds too
+(instructions.py).
 
 usage: recording.py [--rows REGEX] [--pairs N] [--seconds S] [--minutes M] [--json FILE] [--no-times] [--no-counts]
-                    [--build DIR] [--without DIR] [--save] [--list]
+                    [--one-link] [--build DIR] [--without DIR] [--save] [--list]
 """
 import json
 import math
@@ -20,6 +22,7 @@ import sys
 import time
 
 import instructions
+import layouts
 import rows
 import run
 
@@ -48,6 +51,8 @@ def options():
                         help="the build without it (build/unrecorded)")
     parser.add_argument("--no-times", action="store_true", help="count instructions only")
     parser.add_argument("--no-counts", action="store_true", help="measure times only: needs no valgrind")
+    parser.add_argument("--one-link", action="store_true",
+                        help="measure the programs as they are, not linked anew in another order for each turn")
     parser.add_argument("--save", action="store_true", help=f"put the figures into {PAGE.relative_to(run.ROOT)}")
     parser.add_argument("--list", action="store_true", help="print the rows and what they measure, run nothing")
     chosen = parser.parse_args()
@@ -57,8 +62,8 @@ def options():
         run.fail(f"--seconds takes a number from 0.001 to 60, not {chosen.seconds:g}")
     if chosen.no_times and chosen.no_counts:
         run.fail("--no-times and --no-counts together leave nothing to do")
-    if chosen.save and (chosen.rows or chosen.no_times or chosen.no_counts):
-        run.fail("--save wants all figures: leave --rows, --no-times and --no-counts out")
+    if chosen.save and (chosen.rows or chosen.no_times or chosen.no_counts or chosen.one_link):
+        run.fail("--save wants all figures: leave --rows, --no-times, --no-counts and --one-link out")
     if not chosen.no_counts and not shutil.which("valgrind"):
         run.fail("valgrind is not on PATH; install Debian's valgrind, or leave the counts out by --no-counts")
     chosen.rows = run.rows_named(chosen.rows)
@@ -125,7 +130,31 @@ class Group:
         self.others.append(others.share())
 
 
+class Relinked:
+    """Folders of the programs of both builds, linked anew for each turn: the same order, of other objects."""
+
+    def __init__(self, chosen):
+        programs = sorted({r.ours[0] for r in chosen.rows})
+        self.linkers = {side: [layouts.Linker(build, p) for p in programs]
+                        for side, build in (("with", chosen.build), ("without", chosen.without))}
+        self.folders = {side: run.OUT / "layouts" / side for side in self.linkers}
+        for folder in self.folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def link(self, turn):
+        for side, linkers in self.linkers.items():
+            for linker in linkers:
+                linker.link(turn, self.folders[side])
+
+
 def measure_times(chosen, folders):
+    relinked = None
+    if not chosen.one_link:
+        try:
+            relinked = Relinked(chosen)
+        except layouts.Failed as e:
+            run.fail(f"{e}; or --one-link")
+        folders = relinked.folders
     groups = [Group(g) for g in run.groups(chosen.rows)]
     started = time.monotonic()
     for group in groups:
@@ -137,6 +166,11 @@ def measure_times(chosen, folders):
         if chosen.minutes and spent > chosen.minutes * 60 and turn >= LEAST_PAIRS * heavy_every:
             break
         print(f"[{turn + 1}/{chosen.pairs}] {spent:4.0f} s", file=sys.stderr, flush=True)
+        if relinked:
+            try:
+                relinked.link(turn)
+            except layouts.Failed as e:
+                run.fail(f"{e}; or --one-link")
         for group in groups:
             if group.error or (group.row.heavy and turn % heavy_every != 0):
                 continue

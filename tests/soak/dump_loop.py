@@ -147,7 +147,8 @@ def soak(wanted: argparse.Namespace) -> int:
             dumps.stop()
             wrk.kill()
             wrk.wait()
-        if twin.stop()["status"] != 0:
+        stopped = twin.stop()
+        if stopped["status"] != 0:
             raise Failed(f"{program.name} stopped badly: {twin.last_words()}")
     pairs = [b / q for b, q in zip(busy, quiet) if q > 0]
     if len(pairs) < len(busy):
@@ -158,7 +159,7 @@ def soak(wanted: argparse.Namespace) -> int:
     print(f"{program.name}: {statistics.median(quiet):,.0f} requests/s without, "
           f"{statistics.median(busy):,.0f} with {dumps.count / (wanted.slice * len(busy)):.1f} "
           f"dumps/s ({dumps.count:,} dumps, {dumps.bytes / 1e6:,.1f} MB, the longest "
-          f"{dumps.longest * 1e3:,.0f} ms)")
+          f"{dumps.longest * 1e3:,.0f} ms); stopped in {stopped['seconds']:.1f} s")
     print(f"ratio {ratio:.3f} (median of {len(pairs)} pairs, with 95 % from {low:.3f} "
           f"to {high:.3f}); wanted {wanted.ratio}: {verdict}")
     return 1 if verdict == "short" else 0
