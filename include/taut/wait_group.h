@@ -75,7 +75,9 @@ class wait_group {
   static void note(std::atomic<detail::site>&, detail::site) noexcept {}
 #else
   static void note(std::atomic<detail::site>& at, detail::site where) noexcept {
-    at.store(where, std::memory_order_relaxed);  // MO-1
+    // Mostly it is where it was: not written, the line is asked for once.
+    if (at.load(std::memory_order_relaxed) != where)  // MO-1
+      at.store(where, std::memory_order_relaxed);     // MO-1
   }
 #endif
 

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "debug/goroutines.h"
+#include "debug/mappings.h"
 #include "debug/text.h"
 #include "diag/causes.h"
 #include "diag/dump.h"
 #include "diag/safe_memory.h"
+#include "diag/symbolize.h"
 #include "io/poll_fd.h"
 #include "sched/stalls.h"
 
@@ -76,8 +78,19 @@ class json_writer {
     head["total"] = goroutines;
     std::string text = text_of(head);
     text.back() = ',';
-    to.write(text + "\n\"goroutines\":[");
+    to.write(text + "\n");
     const char* between = "\n";
+    if (!symbolizes()) {
+      // For who names the addresses: before them.
+      to.write("\"mappings\":[");
+      for (const code_mapping& m : code_mappings()) {
+        to.write(between + text_of(mapping(m)));
+        between = ",\n";
+      }
+      to.write("\n],\n");
+      between = "\n";
+    }
+    to.write("\"goroutines\":[");
     for (std::uint32_t i = 0; i < s_.goroutines.size(); ++i) {
       const goroutine_record& g = s_.goroutines[i];
       if (only_leaks_ ? verdict_of(i) == verdict::alive
@@ -196,6 +209,14 @@ class json_writer {
       }
     }
     return frames;
+  }
+
+  static json mapping(const code_mapping& m) {
+    return {{"start", name_of_object(reinterpret_cast<const void*>(m.start))},
+            {"limit", name_of_object(reinterpret_cast<const void*>(m.limit))},
+            {"offset", m.offset},
+            {"file", m.file},
+            {"build_id", m.build_id}};
   }
 
   json stall_of(const stall_record& r) {

@@ -114,19 +114,19 @@ void on_symbol(void* argument, std::uintptr_t, const char* name, std::uintptr_t 
   }
 }
 
-bool switched_off() {
-  static const bool off = [] {
-    const char* value = std::getenv("TAUT_SYMBOLIZE");
-    return value != nullptr && std::string_view(value) == "0";
-  }();
-  return off;
-}
-
 }  // namespace
+
+bool symbolizes() noexcept {
+  static const bool on = [] {
+    const char* value = std::getenv("TAUT_SYMBOLIZE");
+    return value == nullptr || std::string_view(value) != "0";
+  }();
+  return on;
+}
 
 std::vector<symbol_frame> symbolize(std::uintptr_t return_address) {
   std::uintptr_t pc = return_address - 1;
-  if (switched_off()) return {from_loader(pc, false)};
+  if (!symbolizes()) return {from_loader(pc, false)};
 
   lookup found;
   {

@@ -31,6 +31,9 @@ struct symbol_frame {
 // instruction before; for the address of an instruction that did not call, pass one more.
 std::vector<symbol_frame> symbolize(std::uintptr_t return_address);
 
+// Whether debug information is read: not with TAUT_SYMBOLIZE=0.
+bool symbolizes() noexcept;
+
 // `file` without the directory the process runs in, or taut's own source directory.
 std::string short_path(std::string_view file);
 

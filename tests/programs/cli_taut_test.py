@@ -180,25 +180,32 @@ class NamelessTest(unittest.TestCase):
         self.addCleanup(self.service.end)
         self.address = self.service.profiles
 
-    def test_names_come_from_the_files_that_were_mapped(self):
-        profile = self.saved("goroutine", 0)
-        seen = self.by_line(profile)
-        self.assertGreaterEqual(len(seen), 19)
-        self.assertIn(("chan receive", "(anonymous namespace)::receives"), seen.values())
-        self.assertNotIn("TAUT_SYMBOLIZE", self.good("goroutines", profile, "--match", "debug_waits"))
-        # Another program of that name has another build id.
+    def replace_program(self):
+        """By another of its name, which has another build id."""
         shutil.copy(SERVICE, self.folder.name + "/other")
         os.replace(self.folder.name + "/other", self.program)
-        out = self.good("goroutines", profile)
-        self.assertRegex(out, r" debug_waits\+0x[0-9a-f]+ ")
-        self.assertNotIn("no stack", out)
-        self.assertNotIn("wait_for_work", out)
-        self.assertIn("note: the service did not name its functions (TAUT_SYMBOLIZE=0), and", out)
+
+    def test_names_come_from_the_files_that_were_mapped(self):
+        profile, listing = self.saved("goroutine", 0), self.saved("goroutine", 3)
+        for source in profile, listing, self.address:
+            with self.subTest(source=source):
+                seen = self.by_line(source)
+                self.assertGreaterEqual(len(seen), 19)
+                self.assertIn(("chan receive", "(anonymous namespace)::receives"), seen.values())
+                self.assertNotIn("TAUT_SYMBOLIZE", self.good("goroutines", source, "--match", "debug_waits"))
+        self.replace_program()
+        for source in profile, listing:
+            with self.subTest(source=source):
+                out = self.good("dump", source)
+                self.assertRegex(out, r"\bdebug_waits\+0x[0-9a-f]+\b")
+                self.assertNotIn("no stack", out)
+                self.assertNotIn("wait_for_work", out)
+                self.assertIn("note: the service did not name its functions (TAUT_SYMBOLIZE=0), and", out)
 
     def test_the_place_of_a_wait_needs_no_names(self):
+        self.replace_program()
         out = self.good("goroutines", self.address)
         self.assertGreater(out.count("debug_waits.cc:"), 2 * 16)  # where, and created where
-        self.assertIn("note: the service does not name its functions", out)
 
 
 if __name__ == "__main__":

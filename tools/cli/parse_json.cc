@@ -3,7 +3,9 @@
 // in groups. Each element is dropped when it has been read, so a dump is held once, not as JSON
 // too.
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +23,7 @@ using nlohmann::json;
 
 constexpr std::size_t most_stalls = 4096;
 constexpr std::size_t most_cases = 8;  // of a select
+constexpr std::size_t most_mappings = 4096;
 
 frame frame_of(const json& j) {
   frame f;
@@ -40,13 +43,29 @@ std::uint64_t count_at(const json& j) {
   return std::clamp<std::uint64_t>(number_at(j, "count"), 1, 1'000'000'000);
 }
 
-stack stack_of(const json& j) {
+// "0x55d2"; 0: none.
+std::uint64_t address_at(const json& j, const char* key) {
+  const std::string text = text_at(j, key);
+  std::uint64_t n = 0;
+  if (text.starts_with("0x")) std::from_chars(text.data() + 2, text.data() + text.size(), n, 16);
+  return n;
+}
+
+// names: null when the service names its functions.
+stack stack_of(const json& j, profile_names* names) {
   stack s;
   if (const auto frames = j.find("frames"); frames != j.end() && frames->is_array()) {
     for (const json& each : *frames) {
       // taut's own calls stand between the program and the wait.
-      if (s.frames.size() < most_frames && !(each.is_object() && flag_at(each, "runtime")))
-        s.frames.push_back(frame_of(each));
+      if (s.frames.size() >= most_frames || (each.is_object() && flag_at(each, "runtime")))
+        continue;
+      frame f = frame_of(each);
+      const std::uint64_t pc = names == nullptr || !is_unnamed(f) ? 0 : address_at(each, "pc");
+      if (pc != 0) {
+        names->name(pc, s.frames);
+      } else {
+        s.frames.push_back(std::move(f));
+      }
     }
   }
   // Where there are no frames, or no names for them, it is still known where it waits.
@@ -105,6 +124,8 @@ class json_dump {
   }
   // Not one function has a name.
   bool unnamed() const { return unnamed_ && !named_; }
+  // The service named none, and here not all got one.
+  bool incomplete() const { return names_ != nullptr && names_->incomplete(); }
 
   // For nlohmann::json::parse. An element that has been read is dropped.
   bool on_event(int depth, json::parse_event_t event, json& parsed) {
@@ -116,6 +137,7 @@ class json_dump {
       if (section_ == "goroutines" || section_ == "groups") add_element(parsed);
       if (section_ == "objects") describe(parsed);
       if (section_ == "stalls") add_stall(parsed);
+      if (section_ == "mappings") add_mapping(parsed);
       return false;
     }
     return true;
@@ -128,7 +150,7 @@ class json_dump {
       return;
     }
     goroutine g;
-    stack s = stack_of(j);
+    stack s = stack_of(j, names());
     for (const frame& f : s.frames) (is_unnamed(f) ? unnamed_ : named_) |= !f.function.empty();
     // taut tells the state and, of one that waits, why.
     g.state = text_at(j, "wait_reason").substr(0, 128);
@@ -210,7 +232,7 @@ class json_dump {
     s.blocked = text_at(j, "kind") == "blocked";
     s.duration = static_cast<std::int64_t>(
         std::min<std::uint64_t>(number_at(j, "duration_ns"), std::uint64_t{1} << 62));
-    s.stack = to_.intern(stack_of(j));
+    s.stack = to_.intern(stack_of(j, names()));
     to_.stalls.push_back(s);
   }
 
@@ -239,7 +261,25 @@ class json_dump {
     std::uint32_t object = 0;  // index + 1; 0: nil
   };
 
+  void add_mapping(const json& j) {
+    if (mappings_.size() >= most_mappings || names_ != nullptr || !j.is_object()) return;
+    profile_mapping m;
+    m.low = address_at(j, "start");
+    m.high = address_at(j, "limit");
+    m.offset = number_at(j, "offset");
+    m.file = text_at(j, "file").substr(0, most_name);
+    m.build_id = text_at(j, "build_id").substr(0, 128);
+    if (m.low < m.high) mappings_.push_back(std::move(m));
+  }
+  profile_names* names() {
+    if (names_ == nullptr && !mappings_.empty())
+      names_ = std::make_unique<profile_names>(std::move(mappings_));
+    return names_.get();
+  }
+
   dump& to_;
+  std::vector<profile_mapping> mappings_;  // of a service that names nothing
+  std::unique_ptr<profile_names> names_;
   std::unordered_map<std::uint32_t, std::vector<select_case>> selects_;  // by number of the object
   std::string section_;  // member of the root that is being read
   bool listed_ = false;
@@ -294,7 +334,9 @@ dump parse_json(std::string_view bytes, const std::string& source) {
     d.truncated |= flag_at(root, "truncated");
     d.existing = number_at(root, "total");
     d.waits_at_least = flag_at(root, "waits_at_least");
-    if (reader.unnamed())
+    if (reader.incomplete())
+      d.notes.emplace_back(names_missing);
+    else if (reader.unnamed())
       d.notes.push_back(
           "the service does not name its functions (TAUT_SYMBOLIZE=0): ask for debug=0 in the URL "
           "where the program's file is, and names are taken from that.");

@@ -316,10 +316,7 @@ dump parse_profile(std::string_view bytes, const std::string& source) {
     g.stack = d.intern(std::move(s));
     d.goroutines.push_back(std::move(g));
   }
-  if (names.incomplete())
-    d.notes.push_back(
-        "the service did not name its functions (TAUT_SYMBOLIZE=0), and not all files that it ran "
-        "are here, as they were and with symbols.");
+  if (names.incomplete()) d.notes.emplace_back(names_missing);
   return d;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names for a profile that has only addresses, as a service with TAUT_SYMBOLIZE=0 writes it: from
-// the files that it says were mapped, where they are here and the same.
+// Names for a profile or a JSON dump that has only addresses, as a service with TAUT_SYMBOLIZE=0
+// writes it: from the files that it says were mapped, where they are here and the same.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,11 @@ class profile_names {
   std::unique_ptr<files> files_;  // opened when the first name is asked for
   bool incomplete_ = false;
 };
+
+// The note for one that is incomplete.
+inline constexpr const char* names_missing =
+    "the service did not name its functions (TAUT_SYMBOLIZE=0), and not all files that it ran are "
+    "here, as they were and with symbols.";
 
 // Whether a function is a module and an offset in it: app+0x1234.
 bool is_unnamed(const frame& f);
