@@ -160,7 +160,7 @@ struct alignas(64) chan_core {
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
   // --- Evidence.
-  std::atomic<std::uintptr_t> dropped_at{0};  // where the last handle of a direction ended
+  std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
   std::atomic<std::uint64_t> dropped_by{0};
   std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
   std::atomic<bool> alive{false};        // false: freed, or not made yet

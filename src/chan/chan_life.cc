@@ -57,7 +57,7 @@ TAUT_ALWAYS_INLINE std::uint64_t id_of_caller() noexcept {
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
 
-// The last handle of a direction ends. from: where, as a return address.
+// A handle ends that is not all there is. from: where, as a return address.
 TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, std::uintptr_t from) noexcept {
   c.dropped_at.store(from, std::memory_order_relaxed);            // MO-2
   c.dropped_by.store(id_of_caller(), std::memory_order_relaxed);  // MO-2
@@ -146,9 +146,7 @@ void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
     }
     // Of a channel that goes with it nobody will ask. Before it counts no more: after that, the
     // channel may be gone.
-    const std::uint64_t left = before - rights;
-    if (records && left != 0 && (senders_of(left) == 0 || receivers_of(left) == 0))
-      record_dropped(*c, from);
+    if (records && before != rights) record_dropped(*c, from);
   } while (!c->handles.compare_exchange_weak(before, before - rights));
   if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
     // The feeder has a handle of its own, and gives it up now.
