@@ -2,6 +2,7 @@
 // What a snapshot says of a channel that somebody waits for: who did what last, and where.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 
@@ -43,7 +44,7 @@ void tells() {
   const std::uint32_t received = __LINE__ - 1;
   c.send(2);
   const std::uint32_t sent = __LINE__ - 1;
-  std::uint64_t waits = 0;
+  std::atomic<std::uint64_t> waits{0};
   done.go([&] { waits = taut::this_goroutine::id(), c.send(3); });
   const std::uint32_t began_to_wait = __LINE__ - 1;
   until_waiting(wait_reason::chan_send);
@@ -58,9 +59,9 @@ void tells() {
   EXPECT_EQ(r->last_receive.where->line, received);
   EXPECT_EQ(r->previous_send.goroutine, me);
   EXPECT_EQ(r->previous_send.where->line, sent);
-  EXPECT_EQ(r->last_send.goroutine, waits);
+  EXPECT_EQ(r->last_send.goroutine, waits.load());
   EXPECT_EQ(r->last_send.where->line, began_to_wait);
-  EXPECT_NE(waits, sent_first);
+  EXPECT_NE(waits.load(), sent_first);
   // A handle that ends is told, though this one may still receive and send.
   EXPECT_EQ(r->dropped_by, me);
   EXPECT_NE(r->dropped_at, 0u);
@@ -68,7 +69,7 @@ void tells() {
   EXPECT_EQ(r->length, 1u);
 
   // Another one, elsewhere: the same operations by a goroutine that was not there before.
-  std::uint64_t other = 0;
+  std::atomic<std::uint64_t> other{0};
   taut::wait_group taken;
   taken.go([&, copy = c] { other = taut::this_goroutine::id(), taut::select(taut::recv(copy)); });
   const std::uint32_t selected = __LINE__ - 1;
@@ -78,9 +79,9 @@ void tells() {
   until_waiting(wait_reason::chan_send);
   r = facts_of(c);
   ASSERT_TRUE(r.has_value());
-  EXPECT_EQ(r->last_receive.goroutine, other);
+  EXPECT_EQ(r->last_receive.goroutine, other.load());
   EXPECT_EQ(r->last_receive.where->line, selected);
-  EXPECT_EQ(r->dropped_by, other);
+  EXPECT_EQ(r->dropped_by, other.load());
   c.recv();
   done.wait();
 }
