@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Links a program again with its object files in another order.
 
-Where functions lie decides which of their branches meet in the processor's tables: the same code of 10 ns takes 9 % more
-or less from one order to the next. Two builds that are compared by one link each are compared by their luck; over many
+Where functions lie decides which of their branches meet in the processor's tables: the same code of 10 ns takes up to
+a tenth more in another order. Two builds that are compared by one link each are compared by their luck; over many
 orders it evens out (decision 0017).
 """
 import pathlib

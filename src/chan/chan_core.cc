@@ -242,7 +242,7 @@ TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, goroutine* g,
 }
 
 // The caller passes a choice point, or is no goroutine, or the lock is taken.
-TAUT_COLD goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
+TAUT_NOINLINE goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) block_forever(nil, where);
   goroutine* g = current_goroutine();

@@ -22,13 +22,12 @@
 // Memory order
 //   MO-1  relaxed: count and closed, peeked without the lock by operations that do not wait. They
 //         see some recent state, which is all a poll can promise; what they then do is decided
-//         under the lock. at_once is only read under it.
+//         under the lock.
 //   MO-2  relaxed: facts for diagnosis, written under the lock.
 //
 // Cost
-//   A small element into a buffer, or out of it: 42 instructions with the call, one locked
-//   operation, the first line; the second is only read while the same goroutines go on at the same
-//   places.
+//   A small element into a buffer, or out of it: one locked operation, the first line; the second
+//   is only read while the same goroutines go on at the same places. Instructions: bench/README.md.
 #pragma once
 
 #include <atomic>
@@ -142,8 +141,7 @@ struct alignas(64) chan_core {
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
-  std::atomic<std::uint32_t> at_once{0};  // the capacity, if elements are small; 0: closed, or
-                                          // of a timer
+  std::uint32_t at_once = 0;  // the capacity, if elements are small; 0: closed, or of a timer
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
   rt::wait_queue receivers;
@@ -226,8 +224,8 @@ TAUT_ALWAYS_INLINE void at_slot(const chan_core& c, std::uint32_t behind, F f) n
 // the caller, as detail::state_of() has it.
 TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element, std::uint64_t by,
                                       site where) noexcept TAUT_LOCKS_BY_HAND {
-  const std::uint32_t n = c.count.load(std::memory_order_relaxed);                  // MO-1
-  if (TAUT_UNLIKELY(n >= c.at_once.load(std::memory_order_relaxed))) return false;  // MO-1
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_UNLIKELY(n >= c.at_once)) return false;
   if (TAUT_UNLIKELY(!c.receivers.empty())) return false;
   at_slot(c, n, [&](auto* slot) { std::memcpy(slot, element, sizeof *slot); });
   c.count.store(n + 1, std::memory_order_relaxed);  // MO-1
@@ -237,8 +235,8 @@ TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element, std::uint64_t
 }
 TAUT_ALWAYS_INLINE bool accept_at_once(chan_core& c, void* element, std::uint64_t by,
                                        site where) noexcept TAUT_LOCKS_BY_HAND {
-  const std::uint32_t n = c.count.load(std::memory_order_relaxed) - 1;              // MO-1
-  if (TAUT_UNLIKELY(n >= c.at_once.load(std::memory_order_relaxed))) return false;  // MO-1
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed) - 1;  // MO-1
+  if (TAUT_UNLIKELY(n >= c.at_once)) return false;
   if (TAUT_UNLIKELY(!c.senders.empty())) return false;
   at_slot(c, 0, [&](auto* slot) { std::memcpy(element, slot, sizeof *slot); });
   c.count.store(n, std::memory_order_relaxed);  // MO-1

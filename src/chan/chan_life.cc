@@ -27,7 +27,7 @@ constexpr std::size_t most_bytes = std::size_t{1} << 40;
 // senders panic.
 void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_LOCKS_BY_HAND {
   c.closed.store(true, std::memory_order_relaxed);  // MO-1: under the lock
-  c.at_once.store(0, std::memory_order_relaxed);    // MO-1: under the lock
+  c.at_once = 0;
   c.closer.set(state_of(closer), where);
   goroutine* woken = nullptr;
   goroutine** end = &woken;
@@ -113,7 +113,7 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
   c->half_words = ops.size == sizeof(std::uint32_t);
   if ((ops.size == sizeof(std::uint64_t) || c->half_words) && ops.move == nullptr &&
       ops.destroy == nullptr) {
-    c->at_once.store(c->capacity, std::memory_order_relaxed);  // MO-1: nobody has it yet
+    c->at_once = c->capacity;
   }
   c->typed = typed;
   c->of_context = receivers_of(rights) == 0;

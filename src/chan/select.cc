@@ -307,7 +307,11 @@ std::chrono::steady_clock::time_point select_deadline(
 std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
                         const std::chrono::steady_clock::time_point* deadline,
                         site where) TAUT_LOCKS_BY_HAND {
-  choice_point();
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_UNLIKELY(me == look_closer)) {
+    choice_point();
+    me = state_of(current_goroutine()->id.load());
+  }
   if (count > max_select_cases) throw panic("select: more than 65535 cases");
   if (count == 0 && deadline == nullptr) {
     if (mode == select_mode::poll) return select_otherwise;
@@ -318,8 +322,6 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
       (cases->channel == nullptr || looks_unready(*cases))) {
     return select_otherwise;
   }
-  std::uint64_t me = thread_owner_state();
-  if (TAUT_UNLIKELY(me == look_closer)) me = state_of(current_goroutine()->id.load());
   index_array order(count);
   const std::size_t used = random_order(cases, count, order);
   for (std::size_t i = 0; i < used; ++i) {

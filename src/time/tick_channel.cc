@@ -30,7 +30,7 @@ tick_channel::tick_channel(site where)
       made_(where) {
   static_cast<void>(the_clock());
   channel_->timer_channel = true;
-  channel_->at_once.store(0);  // select notes why it left the other channels
+  channel_->at_once = 0;  // select notes why it left the other channels
   timer_.of = this;
   timer_.fire = tick;
 }

@@ -153,7 +153,10 @@ RUNTIME_TEST(shared_mutex_rules, RWMUTEX_09_a_second_read_lock_behind_a_writer_b
     m.lock();
     ADD_FAILURE() << "a writer overtook a reader";
   });
-  until_waiting(wait_reason::rwmutex_rlock);
+  // Both: the reader may wait for the writer's try_lock() first.
+  until([&] {
+    return waiting(wait_reason::rwmutex_rlock) == 1 && waiting(wait_reason::rwmutex_lock) == 1;
+  });
   let_others_run();
   EXPECT_EQ(waiting(wait_reason::rwmutex_rlock), 1u);
   EXPECT_EQ(waiting(wait_reason::rwmutex_lock), 1u);
