@@ -21,9 +21,14 @@ TAUT_ALWAYS_INLINE bool holds(const std::atomic<T>& a, T value) noexcept {
 #if defined(__x86_64__) && !defined(TAUT_TSAN)
   // One instruction with its branch, which compilers do not make of an atomic load.
   static_assert(sizeof a == 8);
-  bool same;
-  asm("cmpq %2, %1" : "=@cce"(same) : "m"(a), "r"(std::bit_cast<std::uint64_t>(value)));
-  return same;
+  asm goto("cmpq %1, %0\n\tjne %l2"
+           :
+           : "m"(a), "r"(std::bit_cast<std::uint64_t>(value))
+           : "cc"
+           : differs);
+  return true;
+differs:
+  return false;
 #else
   return a.load(std::memory_order_relaxed) == value;  // MO-1
 #endif

@@ -29,8 +29,8 @@ inline bool is_closed(const chan_core& c) noexcept {
   return c.closed.load(std::memory_order_relaxed);  // MO-1
 }
 
-// Hands over to or from a waiter that was taken out, and wakes it.
-void wake(chan_core& c, waiter* w) noexcept TAUT_LOCKS_BY_HAND {
+// Wakes a waiter that was taken out and handed what it waited for.
+TAUT_ALWAYS_INLINE void wake(chan_core& c, waiter* w) noexcept TAUT_LOCKS_BY_HAND {
   w->success = true;
   goroutine* g = w->g;
   c.guard.release();
@@ -43,18 +43,18 @@ void unlink_own(chan_core& c, waiter& w) noexcept {
   if (w.queue != nullptr) static_cast<wait_queue*>(w.queue)->unlink(w);
 }
 
-// Parks the caller, whose channel is locked, in `queue`; it has recorded the wait. Returns 0 when a
-// partner (or close) ended it, else the interrupt.
-std::uint8_t wait_in(chan_core& c, wait_queue& queue, goroutine* g, void* element,
-                     std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
+// Parks the caller, whose channel is locked, to send or to receive; it has recorded the wait.
+// Returns 0 when a partner (or close) ended it, else the interrupt.
+TAUT_ALWAYS_INLINE std::uint8_t wait_in(chan_core& c, bool sends, goroutine* g, void* element,
+                                        std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
   waiter& w = g->single;
   w.g = g;
   w.element = element;
   w.success = false;
   w.claimable = mask != 0;
-  queue.append(w);
+  sends ? c.add_sender(w) : c.add_receiver(w);
   if (TAUT_UNLIKELY(mask != 0) && interrupted_before_park(g)) {
-    queue.unlink(w);
+    (sends ? c.senders : c.receivers).unlink(w);
     c.guard.release();
     return end_claimable(g);
   }
@@ -97,82 +97,69 @@ class limited_wait {
   wait_deadline deadline_;
 };
 
-// offer() and accept(), where they are hot.
-TAUT_ALWAYS_INLINE outcome offer_here(chan_core& c, void* element, goroutine* g,
-                                      site where) noexcept TAUT_LOCKS_BY_HAND {
-  if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
-  if (waiter* w = c.receivers.take_first()) {
-    count_up(c.receives);
-    c.last_send.set(g, where);
-    if (w->element != nullptr) move_element(c, w->element, element);
-    wake(c, w);
-    return outcome::done;
-  }
-  const std::uint32_t n = count_of(c);
-  if (n < c.capacity) {
-    c.last_send.set(g, where);
-    move_element(c, c.slot(n), element);
-    set_count(c, n + 1);
-    c.guard.release();
-    return outcome::done;
-  }
-  return outcome::would_block;
+// An element goes straight to a waiting receiver that was taken out, or comes from a sender.
+TAUT_ALWAYS_INLINE void hand_to(chan_core& c, waiter* w,
+                                void* element) noexcept TAUT_LOCKS_BY_HAND {
+  count_up(c.receives);
+  if (w->element != nullptr) move_element(c, w->element, element);
+  wake(c, w);
 }
-
-// g: null when the caller has noted the receive.
-TAUT_ALWAYS_INLINE outcome accept_here(chan_core& c, void* element, goroutine* g,
-                                       site where) noexcept TAUT_LOCKS_BY_HAND {
-  const std::uint32_t n = count_of(c);
-  if (n > 0) {
-    if (g != nullptr) c.last_receive.set(g, where);
-    std::byte* oldest = c.slot(0);
-    move_element(c, element, oldest);
-    if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
-    count_up(c.receives);
-    // A full buffer: the first waiting sender's value comes to the end of the line.
-    if (waiter* w = c.senders.take_first()) {
-      move_element(c, c.slot(n - 1), w->element);
-      wake(c, w);
-      return outcome::done;
-    }
-    set_count(c, n - 1);
-    c.guard.release();
-    return outcome::done;
-  }
-  if (waiter* w = c.senders.take_first()) {
-    count_up(c.receives);
-    if (g != nullptr) c.last_receive.set(g, where);
-    move_element(c, element, w->element);
-    wake(c, w);
-    return outcome::done;
-  }
-  return is_closed(c) ? outcome::closed : outcome::would_block;
+TAUT_ALWAYS_INLINE void take_from(chan_core& c, waiter* w,
+                                  void* element) noexcept TAUT_LOCKS_BY_HAND {
+  count_up(c.receives);
+  move_element(c, element, w->element);
+  wake(c, w);
 }
 
 }  // namespace
 
-outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept {
-  return offer_here(c, element, g, where);
+outcome offer(chan_core& c, void* element, std::uint64_t by, site where) noexcept {
+  if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
+  if (waiter* w = c.receivers.take_first()) {
+    c.note_send(by, where);
+    if (c.receivers.empty()) c.sends_at_once();
+    hand_to(c, w, element);
+    return outcome::done;
+  }
+  const std::uint32_t n = count_of(c);
+  if (n == c.capacity) return outcome::would_block;
+  c.note_send(by, where);
+  c.sends_at_once();
+  move_element(c, c.slot(n), element);
+  set_count(c, n + 1);
+  c.guard.release();
+  return outcome::done;
 }
 
-outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept {
-  if (g == nullptr) __builtin_unreachable();
-  return accept_here(c, element, g, where);
-}
-
-void record_left(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
-  if constexpr (!records) return;
-  chan_leaving& l = sends ? c.sender_left : c.receiver_left;
-  l.by.set(g, where);
-  l.why.store(why, std::memory_order_relaxed);                                     // MO-2
-  l.after.store(sends ? sends_of(c) : c.receives.load(std::memory_order_relaxed),  // MO-2
-                std::memory_order_relaxed);                                        // MO-2
+outcome accept(chan_core& c, void* element, std::uint64_t by, site where) noexcept {
+  const std::uint32_t n = count_of(c);
+  waiter* const w = c.senders.take_first();
+  if (n == 0 && w == nullptr) return is_closed(c) ? outcome::closed : outcome::would_block;
+  c.note_receive(by, where);
+  if (c.senders.empty()) c.receives_at_once();
+  if (n == 0) {
+    take_from(c, w, element);
+    return outcome::done;
+  }
+  std::byte* oldest = c.slot(0);
+  move_element(c, element, oldest);
+  if (c.ops->destroy != nullptr) c.ops->destroy(oldest);
+  count_up(c.receives);
+  if (w != nullptr) {
+    // A full buffer: the first waiting sender's value comes to the end of the line.
+    move_element(c, c.slot(n - 1), w->element);
+    wake(c, w);
+  } else {
+    set_count(c, n - 1);
+    c.guard.release();
+  }
+  return outcome::done;
 }
 
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
   if constexpr (!records) return;
   hold h(c.guard);
-  record_left(c, sends, g, where, why);
+  record_left(c, sends, state_of(g), where, why);
 }
 
 void block_forever(wait_reason why, site where) {
@@ -197,94 +184,156 @@ using namespace rt;
 
 namespace {
 
-// What is not done at once. g: the caller, which has c's lock.
-TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, goroutine* g,
-                                    site where) TAUT_LOCKS_BY_HAND {
-  const outcome o = offer_here(*c, element, g, where);
-  if (TAUT_LIKELY(o == outcome::done)) return;
+// --- What is not done at once. Each of these has c's lock, does what is usual and passes all else
+// on to one that is not inlined: so none saves registers for what another needs. me: state_of() the
+// caller.
+
+// Whoever waits, and may be interrupted; whoever calls.
+TAUT_NOINLINE void send_generally(chan_core* c, void* element, goroutine* g,
+                                  site where) TAUT_LOCKS_BY_HAND {
+  const outcome o = offer(*c, element, state_of(g), where);
+  if (o == outcome::done) return;
   if (o == outcome::closed) {
     c->guard.release();
     throw panic("send on closed channel");
   }
-  c->previous_send.set(c->last_send);
-  c->last_send.set(g, where);
+  c->note_waiting_send(state_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
-  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  if (mask != 0) begin_claimable(g, mask);
   record_wait(g, wait_info{wait_reason::chan_send, c, where});
-  const std::uint8_t why = wait_in(*c, c->senders, g, element, mask);
-  if (TAUT_UNLIKELY(why != 0)) {
+  const std::uint8_t why = wait_in(*c, true, g, element, mask);
+  if (why != 0) {
     record_leaving(*c, true, g, where, left_for::context);
     throw_interrupt(why);
   }
-  if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
+  if (!g->single.success) throw panic("send on closed channel");
 }
-
-TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, goroutine* g,
-                                    site where) TAUT_LOCKS_BY_HAND {
-  // Whether it finds something or waits; of one that meets the end nobody asks.
-  c->last_receive.set(g, where);
-  const outcome o = accept_here(*c, element, nullptr, where);
-  if (TAUT_LIKELY(o == outcome::done)) return true;
+TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, goroutine* g,
+                                  site where) TAUT_LOCKS_BY_HAND {
+  const outcome o = accept(*c, element, state_of(g), where);
+  if (o == outcome::done) return true;
   if (o == outcome::closed) {
     c->guard.release();
     return false;
   }
-  where = c->last_receive.where.load(std::memory_order_relaxed);  // MO-2: its register was needed
+  c->note_receive(state_of(g), where);
   const std::uint8_t mask = interrupts_for(g, 0);
-  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  if (mask != 0) begin_claimable(g, mask);
   record_wait(g, wait_info{wait_reason::chan_receive, c, where});
-  const std::uint8_t why = wait_in(*c, c->receivers, g, element, mask);
-  if (TAUT_UNLIKELY(why != 0)) {
+  const std::uint8_t why = wait_in(*c, false, g, element, mask);
+  if (why != 0) {
     record_leaving(*c, false, g, where, left_for::context);
     throw_interrupt(why);
   }
   return g->single.success;
 }
 
-// The caller passes a choice point, or is no goroutine, or the lock is taken.
-TAUT_NOINLINE goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
+// Waits until a partner comes. The caller is a goroutine.
+TAUT_NOINLINE void wait_to_send(chan_core* c, void* element, site where,
+                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  goroutine* const g = running_goroutine();
+  if (TAUT_UNLIKELY(interrupts_for(g, 0) != 0)) return send_generally(c, element, g, where);
+  c->note_waiting_send(me, where);
+  record_wait(g, wait_info{wait_reason::chan_send, c, where});
+  wait_in(*c, true, g, element, 0);
+  if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
+}
+TAUT_NOINLINE bool wait_to_receive(chan_core* c, void* element, site where,
+                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  goroutine* const g = running_goroutine();
+  if (TAUT_UNLIKELY(interrupts_for(g, 0) != 0)) return recv_generally(c, element, g, where);
+  c->note_receive(me, where);
+  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+  wait_in(*c, false, g, element, 0);
+  return g->single.success;
+}
+
+// Hands over to who waits for nothing else, or waits. The caller is a goroutine.
+TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
+                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  waiter* const w = c->receivers.head();
+  if (TAUT_LIKELY(w != nullptr)) {
+    if (TAUT_LIKELY(!w->claimable)) {
+      c->receivers.unlink_first(*w);
+      c->note_send(me, where);
+      if (c->at_once != 0 && c->receivers.empty()) c->sends_at_once();
+      return hand_to(*c, w, element);
+    }
+  } else if (count_of(*c) >= c->capacity && !is_closed(*c)) {
+    return wait_to_send(c, element, where, me);
+  }
+  send_generally(c, element, running_goroutine(), where);
+}
+TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
+                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  waiter* const w = c->senders.head();
+  if (TAUT_LIKELY(count_of(*c) == 0)) {
+    if (w == nullptr) {
+      if (TAUT_LIKELY(!is_closed(*c))) return wait_to_receive(c, element, where, me);
+    } else if (TAUT_LIKELY(!w->claimable)) {
+      c->senders.unlink_first(*w);
+      c->note_receive(me, where);
+      take_from(*c, w, element);
+      return true;
+    }
+  }
+  return recv_generally(c, element, running_goroutine(), where);
+}
+
+// The caller has not got the lock yet: it passes a choice point, or is no goroutine, or the lock is
+// taken, or the place is new.
+goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) block_forever(nil, where);
   goroutine* g = current_goroutine();
   c->guard.acquire();
   return g;
 }
-
-// locked: a goroutine, which has c's lock.
-TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
-                               bool locked) TAUT_LOCKS_BY_HAND {
-  goroutine* g =
-      TAUT_LIKELY(locked) ? running_goroutine() : lock_slowly(c, wait_reason::chan_send_nil, where);
-  send_locked(c, element, g, where);
+TAUT_NOINLINE void send_unlocked(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  send_generally(c, element, lock_slowly(c, wait_reason::chan_send_nil, where), where);
 }
-TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
-                               bool locked) TAUT_LOCKS_BY_HAND {
-  goroutine* g = TAUT_LIKELY(locked) ? running_goroutine()
-                                     : lock_slowly(c, wait_reason::chan_receive_nil, where);
-  return recv_locked(c, element, g, where);
+TAUT_NOINLINE bool recv_unlocked(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  return recv_generally(c, element, lock_slowly(c, wait_reason::chan_receive_nil, where), where);
+}
+
+// The caller may go the usual way, as far as can be said without the lock, and has it now. The
+// place is looked at here, where the line is only read.
+TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, const chan_fact* fact,
+                                     site where) noexcept TAUT_LOCKS_BY_HAND {
+  if constexpr (!records) {
+    if (TAUT_UNLIKELY(me == look_closer)) return false;
+  }
+  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY(fact->is_at(where)) &&
+         TAUT_LIKELY(c->guard.acquire_at_once());
 }
 
 }  // namespace
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = thread_owner_state();
-  const bool locked = TAUT_LIKELY(me != look_closer && c != nullptr) && c->guard.acquire_at_once();
-  if (TAUT_LIKELY(locked && offer_at_once(*c, element, me, where))) return;
-  send_slowly(c, element, where, locked);
+  if (TAUT_UNLIKELY(!lock_usually(c, me, &c->last_send, where)))
+    return send_unlocked(c, element, where);
+  if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
+  if (TAUT_LIKELY(!records || me != look_closer)) return send_slowly(c, element, where, me);
+  c->guard.release();
+  send_unlocked(c, element, where);
 }
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = thread_owner_state();
-  const bool locked = TAUT_LIKELY(me != look_closer && c != nullptr) && c->guard.acquire_at_once();
-  if (TAUT_LIKELY(locked && accept_at_once(*c, element, me, where))) return true;
-  return recv_slowly(c, element, where, locked);
+  if (TAUT_UNLIKELY(!lock_usually(c, me, &c->last_receive, where)))
+    return recv_unlocked(c, element, where);
+  if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
+  if (TAUT_LIKELY(!records || me != look_closer)) return recv_slowly(c, element, where, me);
+  c->guard.release();
+  return recv_unlocked(c, element, where);
 }
 
 std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) return make_error_code(errc::would_block);
   c->guard.acquire();
-  const outcome o = offer(*c, element, current_goroutine(), where);
+  const outcome o = offer(*c, element, state_of(current_goroutine()), where);
   if (o == outcome::done) return {};
   c->guard.release();
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
@@ -297,7 +346,7 @@ std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept 
   if (count_of(*c) == 0 && !is_closed(*c) && c->capacity != 0)
     return make_error_code(errc::would_block);
   c->guard.acquire();
-  const outcome o = accept(*c, element, current_goroutine(), where);
+  const outcome o = accept(*c, element, state_of(current_goroutine()), where);
   if (o == outcome::done) return {};
   c->guard.release();
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
@@ -315,7 +364,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
   }
   if (c != nullptr) {
     c->guard.acquire();
-    const outcome o = offer(*c, element, g, where);
+    const outcome o = offer(*c, element, state_of(g), where);
     if (o == outcome::done) return {};
     c->guard.release();
     if (o == outcome::closed) throw panic("send on closed channel");
@@ -328,7 +377,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
     why = end_claimable(g);
   } else {
     c->guard.acquire();
-    const outcome o = offer(*c, element, g, where);
+    const outcome o = offer(*c, element, state_of(g), where);
     if (o != outcome::would_block) {
       // An interrupt that came meanwhile loses: the operation is done. Its claim, if it won one, is
       // waited for.
@@ -340,7 +389,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
       return {};
     }
     record_wait(g, wait_info{wait_reason::chan_send, c, where});
-    why = wait_in(*c, c->senders, g, element, wait.mask());
+    why = wait_in(*c, true, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) {
@@ -373,7 +422,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
     why = end_claimable(g);
   } else {
     c->guard.acquire();
-    const outcome o = accept(*c, element, g, where);
+    const outcome o = accept(*c, element, state_of(g), where);
     if (o != outcome::would_block) {
       const bool mine = claim(g);
       if (o == outcome::closed) c->guard.release();
@@ -382,7 +431,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
       return o == outcome::done ? std::error_code() : make_error_code(errc::closed);
     }
     record_wait(g, wait_info{wait_reason::chan_receive, c, where});
-    why = wait_in(*c, c->receivers, g, element, wait.mask());
+    why = wait_in(*c, false, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
   if (why != 0) {

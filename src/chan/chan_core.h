@@ -6,6 +6,8 @@
 //   If elements are buffered, receivers is empty. If there is room, senders is empty. (Waiters
 //   whose wait was ended by an interrupt may linger until they unlink themselves: taking one out
 //   fails its claim.)
+//   sender_at_once is nobody, or is last_send.owner, and then receivers is empty. So is
+//   receiver_at_once with last_receive and senders.
 //
 // States
 //   open -> closed, once. Closed: both queues are empty; receives drain, then yield nothing.
@@ -67,6 +69,12 @@ struct wait_queue {
     (w.next != nullptr ? w.next->previous : last) = w.previous;
     w.queue = nullptr;
   }
+  // As above, of the head.
+  void unlink_first(waiter& w) noexcept {
+    first.store(w.next, std::memory_order_relaxed);  // MO-1: under the lock
+    (w.next != nullptr ? w.next->previous : last) = nullptr;
+    w.queue = nullptr;
+  }
   // Forgets everybody, of an owner that is made anew.
   void clear() noexcept {
     first.store(nullptr, std::memory_order_relaxed);  // MO-1
@@ -103,15 +111,13 @@ struct chan_fact {
     set(of.owner.load(std::memory_order_relaxed),   // MO-2
         of.where.load(std::memory_order_relaxed));  // MO-2
   }
-  void set(const goroutine* g, site at) noexcept {
-    if constexpr (records)
-      set(detail::state_of(g->id.load(std::memory_order_relaxed)), at);  // MO-2
-  }
   void set(std::uint64_t by, site at) noexcept {
     if constexpr (!records) return;
     store_if_changed(owner, by);
     store_if_changed(where, at);
   }
+  bool is_of(std::uint64_t by) const noexcept { return holds(owner, by); }
+  bool is_at(site at) const noexcept { return !records || holds(where, at); }
 };
 
 // Why a wait for this channel was given up.
@@ -120,16 +126,21 @@ enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
 // The last receiver, or sender, that gave up: evidence for who still waits on the other side.
 struct chan_leaving {
   chan_fact by;
-  std::atomic<left_for> why{left_for::nothing};
-  std::atomic<std::uint64_t> after{0};  // so many receives, or sends
+  std::atomic<std::uint64_t> what{0};  // why, in the low byte; after how many receives, or sends
+  left_for why() const noexcept {
+    return static_cast<left_for>(what.load(std::memory_order_relaxed) & 0xff);  // MO-2
+  }
+  std::uint64_t after() const noexcept {
+    return what.load(std::memory_order_relaxed) >> 8;  // MO-2
+  }
 };
 
 }  // namespace rt
 
 namespace detail {
 
-// Two cache lines are what an operation touches, evidence and all; the third is touched when
-// handles are made and die, or a wait begins.
+// Two cache lines are what an operation touches, evidence and all, the second mostly to read; the
+// third is touched when handles are made and die, or a send waits.
 struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
   bool typed = false;          // closes when its last sending handle dies
@@ -144,20 +155,25 @@ struct alignas(64) chan_core {
   std::uint32_t at_once = 0;  // the capacity, if elements are small; 0: closed, or of a timer
   std::byte* buffer = nullptr;
   const elem_ops* ops = nullptr;
-  rt::wait_queue receivers;
   std::atomic<std::uint64_t> receives{0};  // where the oldest element is in the ring; and evidence:
                                            // there were as many sends, and what is buffered
+  // Who need not look at anything else, in the form of state_of(); 0: nobody. One comparison tells
+  // that the caller is a goroutine, that nobody waits on the other side, and that the fact of who
+  // did it last is true as it is.
+  std::uint64_t sender_at_once = 0, receiver_at_once = 0;
 
   // --- Second line.
-  rt::wait_queue senders;
-  rt::chan_fact last_send, last_receive, previous_send;  // `previous`: before the last, or begun
+  rt::wait_queue receivers, senders;
+  rt::chan_fact last_send, last_receive;
 
   // --- Third line.
-  alignas(64) std::atomic<std::uint64_t> handles{0};     // sending low, receiving high
+  std::atomic<std::uint64_t> handles{0};                 // sending low, receiving high
   void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
   // --- Evidence.
+  rt::chan_fact previous_send;                // before the last, or begun
+  std::atomic<bool> sent_twice{false};        // rather: the same as the last
   std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
   std::atomic<std::uint64_t> dropped_by{0};
   std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
@@ -166,6 +182,56 @@ struct alignas(64) chan_core {
   site made;
   rt::chan_fact closer;
   rt::chan_leaving receiver_left, sender_left;
+
+  // Notes who sends, or receives. Under the lock.
+  void note_send(std::uint64_t by, site where) noexcept {
+    if constexpr (!rt::records) return;
+    if (TAUT_UNLIKELY(!last_send.is_of(by))) {
+      sent_twice.store(false, std::memory_order_relaxed);  // MO-2
+      previous_send.set(last_send);
+      sender_at_once = 0;
+      last_send.owner.store(by, std::memory_order_relaxed);  // MO-2
+    }
+    rt::store_if_changed(last_send.where, where);
+  }
+  // As above, of one that waits: then it is told whether the one before was the same.
+  void note_waiting_send(std::uint64_t by, site where) noexcept {
+    if constexpr (!rt::records) return;
+    if (TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where))) {
+      sent_twice.store(true, std::memory_order_relaxed);  // MO-2
+      return;
+    }
+    sent_twice.store(false, std::memory_order_relaxed);  // MO-2
+    previous_send.set(last_send);
+    sender_at_once = 0;
+    last_send.set(by, where);
+  }
+  void note_receive(std::uint64_t by, site where) noexcept {
+    if constexpr (!rt::records) return;
+    if (TAUT_UNLIKELY(!last_receive.is_of(by))) {
+      receiver_at_once = 0;
+      last_receive.owner.store(by, std::memory_order_relaxed);  // MO-2
+    }
+    rt::store_if_changed(last_receive.where, where);
+  }
+  // And that nobody waits on the other side.
+  void sends_at_once() noexcept {
+    if constexpr (rt::records)
+      sender_at_once = last_send.owner.load(std::memory_order_relaxed);  // MO-2
+  }
+  void receives_at_once() noexcept {
+    if constexpr (rt::records)
+      receiver_at_once = last_receive.owner.load(std::memory_order_relaxed);  // MO-2
+  }
+  // Puts a waiter to those who wait to send, or to receive. Under the lock.
+  void add_sender(rt::waiter& w) noexcept {
+    if constexpr (rt::records) receiver_at_once = 0;
+    senders.append(w);
+  }
+  void add_receiver(rt::waiter& w) noexcept {
+    if constexpr (rt::records) sender_at_once = 0;
+    receivers.append(w);
+  }
 
   // Of the element after `behind` of those that are buffered. Under the lock.
   std::byte* slot(std::uint32_t behind) const noexcept {
@@ -181,7 +247,7 @@ inline std::uint64_t sends_of(const chan_core& c) noexcept {
          c.count.load(std::memory_order_relaxed);      // MO-1
 }
 
-static_assert(offsetof(chan_core, senders) == 64 && offsetof(chan_core, handles) == 128);
+static_assert(offsetof(chan_core, receivers) == 64 && offsetof(chan_core, handles) == 128);
 
 inline std::uint32_t senders_of(std::uint64_t handles) noexcept {
   return static_cast<std::uint32_t>(handles);
@@ -203,8 +269,15 @@ enum class outcome : std::uint8_t {
   would_block,  // the lock is still held
 };
 
-outcome offer(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
-outcome accept(chan_core& c, void* element, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND;
+// by: the caller, as detail::state_of() has it.
+outcome offer(chan_core& c, void* element, std::uint64_t by,
+              site where) noexcept TAUT_LOCKS_BY_HAND;
+outcome accept(chan_core& c, void* element, std::uint64_t by,
+               site where) noexcept TAUT_LOCKS_BY_HAND;
+
+TAUT_ALWAYS_INLINE std::uint64_t state_of(const goroutine* g) noexcept {
+  return detail::state_of(g->id.load(std::memory_order_relaxed));  // MO-2
+}
 
 // Calls f with the slot of a small element after `behind` others, as what it is.
 template <class F>
@@ -221,31 +294,30 @@ TAUT_ALWAYS_INLINE void at_slot(const chan_core& c, std::uint32_t behind, F f) n
 
 // The usual case of both, with c's lock held: a small element goes into the buffer, or
 // comes out, and nobody waits. True: it did, and the lock is released. No call, few registers. by:
-// the caller, as detail::state_of() has it.
-TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element, std::uint64_t by,
-                                      site where) noexcept TAUT_LOCKS_BY_HAND {
+// the caller, of whom the place is noted.
+TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element,
+                                      std::uint64_t by) noexcept TAUT_LOCKS_BY_HAND {
+  if (TAUT_UNLIKELY(records ? c.sender_at_once != by : !c.receivers.empty())) return false;
   const std::uint32_t n = c.count.load(std::memory_order_relaxed);  // MO-1
   if (TAUT_UNLIKELY(n >= c.at_once)) return false;
-  if (TAUT_UNLIKELY(!c.receivers.empty())) return false;
   at_slot(c, n, [&](auto* slot) { std::memcpy(slot, element, sizeof *slot); });
   c.count.store(n + 1, std::memory_order_relaxed);  // MO-1
-  c.last_send.set(by, where);
   c.guard.release();
   return true;
 }
-TAUT_ALWAYS_INLINE bool accept_at_once(chan_core& c, void* element, std::uint64_t by,
-                                       site where) noexcept TAUT_LOCKS_BY_HAND {
+TAUT_ALWAYS_INLINE bool accept_at_once(chan_core& c, void* element,
+                                       std::uint64_t by) noexcept TAUT_LOCKS_BY_HAND {
+  if (TAUT_UNLIKELY(records ? c.receiver_at_once != by : !c.senders.empty())) return false;
   const std::uint32_t n = c.count.load(std::memory_order_relaxed) - 1;  // MO-1
   if (TAUT_UNLIKELY(n >= c.at_once)) return false;
-  if (TAUT_UNLIKELY(!c.senders.empty())) return false;
   at_slot(c, 0, [&](auto* slot) { std::memcpy(element, slot, sizeof *slot); });
   c.count.store(n, std::memory_order_relaxed);  // MO-1
   count_up(c.receives);
-  c.last_receive.set(by, where);
   c.guard.release();
   return true;
 }
 
+// By its size, or by the function that its type needs.
 TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) noexcept {
   if (c.ops->move != nullptr) {
     c.ops->move(to, from);
@@ -256,8 +328,16 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
   }
 }
 
-// Notes that g gave up to send to c, or to receive from it. With c's lock held, and without.
-void record_left(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
+// Notes that somebody gave up to send to c, or to receive from it. With c's lock held, and without.
+TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t by, site where,
+                                    left_for why) noexcept {
+  if constexpr (!records) return;
+  chan_leaving& l = sends ? c.sender_left : c.receiver_left;
+  const std::uint64_t after =
+      sends ? detail::sends_of(c) : c.receives.load(std::memory_order_relaxed);  // MO-2
+  l.by.set(by, where);
+  l.what.store(after << 8 | static_cast<std::uint64_t>(why), std::memory_order_relaxed);  // MO-2
+}
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 
 // Closes c if it is open, on behalf of the runtime: no choice point, nobody need be running. May be

@@ -63,18 +63,27 @@ std::size_t random_order(const select_case* cases, std::size_t n, index_array& o
 }
 
 // One operation on one locked channel. When it is done the lock has been released.
-outcome attempt(select_case& s, goroutine* g, site where) noexcept TAUT_LOCKS_BY_HAND {
+outcome attempt(select_case& s, std::uint64_t by, site where) noexcept TAUT_LOCKS_BY_HAND {
   const outcome o =
-      s.sends ? offer(*s.channel, s.element, g, where) : accept(*s.channel, s.element, g, where);
+      s.sends ? offer(*s.channel, s.element, by, where) : accept(*s.channel, s.element, by, where);
   s.received = o == outcome::done;
   return o;
 }
 
-// The same, if it can be done at once, of a channel that no timer feeds.
+// Locks the channel and does the same, if it can be done at once, of one that no timer feeds. Else
+// the lock is still held.
 TAUT_ALWAYS_INLINE bool attempt_at_once(select_case& s, std::uint64_t by,
                                         site where) noexcept TAUT_LOCKS_BY_HAND {
-  s.received = s.sends ? offer_at_once(*s.channel, s.element, by, where)
-                       : accept_at_once(*s.channel, s.element, by, where);
+  chan_core& c = *s.channel;
+  if (s.sends) {
+    const bool noted = c.last_send.is_at(where);
+    c.guard.acquire();
+    s.received = noted && offer_at_once(c, s.element, by);
+  } else {
+    const bool noted = c.last_receive.is_at(where);
+    c.guard.acquire();
+    s.received = noted && accept_at_once(c, s.element, by);
+  }
   return s.received;
 }
 
@@ -157,7 +166,7 @@ TAUT_NOINLINE bool run_or_release(select_case* cases, const index_array& order, 
                                   std::size_t i, site where) TAUT_LOCKS_BY_HAND {
   select_case& s = cases[i];
   goroutine* g = current_goroutine();
-  const outcome o = attempt(s, g, where);
+  const outcome o = attempt(s, state_of(g), where);
   if (o == outcome::done) {
     if (records && TAUT_UNLIKELY(s.channel->timer_channel))
       record_ending(cases, order, used, i, g, where);
@@ -202,7 +211,7 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
                 : !c->closed.load() && c->senders.empty() && c->count.load() == 0) {
       continue;
     }
-    const outcome o = attempt(s, g, where);
+    const outcome o = attempt(s, state_of(g), where);
     if (o == outcome::would_block) continue;  // its waiters' waits were over
     const bool mine = claim(g);
     channels.release(o == outcome::done ? c : nullptr);
@@ -225,7 +234,7 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
     mine.element = s.element;
     mine.index = order[i];
     mine.claimable = true;
-    (s.sends ? s.channel->senders : s.channel->receivers).append(mine);
+    s.sends ? s.channel->add_sender(mine) : s.channel->add_receiver(mine);
   }
   g->woken_by = nullptr;
   if constexpr (records) {
@@ -241,6 +250,7 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
   limit.disarm();
   const std::uint8_t why = g->ended_by;
   waiter* winner = why == 0 ? g->woken_by : nullptr;
+  const std::uint64_t me = state_of(g);
   const left_for left_because = !records            ? left_for::nothing
                                 : winner != nullptr ? reason_of(*cases[winner->index].channel)
                                                     : reason_of(why);
@@ -250,7 +260,7 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    if constexpr (records) record_left(*s.channel, s.sends, g, where, left_because);
+    record_left(*s.channel, s.sends, me, where, left_because);
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;
@@ -281,7 +291,7 @@ TAUT_NOINLINE std::size_t poll_all(select_case* cases, index_array& order, std::
   channels.acquire();
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
-    const outcome o = attempt(s, g, where);
+    const outcome o = attempt(s, state_of(g), where);
     if (o == outcome::would_block) continue;
     channels.release(o == outcome::done ? s.channel : nullptr);
     if (o == outcome::closed && s.sends) throw_send_on_closed();
@@ -327,7 +337,6 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
     if (looks_unready(s)) continue;
-    s.channel->guard.acquire();
     if (TAUT_LIKELY(attempt_at_once(s, me, where)) ||
         run_or_release(cases, order, used, order[i], where)) {
       return order[i];

@@ -109,8 +109,7 @@ TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
 }
 
 TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
-  return {fact_of(l.by), l.after.load(std::memory_order_relaxed),             // MO-2
-          static_cast<std::uint8_t>(l.why.load(std::memory_order_relaxed))};  // MO-2
+  return {fact_of(l.by), l.after(), static_cast<std::uint8_t>(l.why())};
 }
 
 }  // namespace
@@ -229,8 +228,9 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   c.capacity = from.capacity;
   c.sends = sends_of(from);
   c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
-  c.previous_send = fact_of(from.previous_send);
   c.last_send = fact_of(from.last_send);
+  c.previous_send = from.sent_twice.load(std::memory_order_relaxed) ? c.last_send  // MO-2
+                                                                    : fact_of(from.previous_send);
   c.last_receive = fact_of(from.last_receive);
   c.receiver_left = leaving_of(from.receiver_left);
   c.sender_left = leaving_of(from.sender_left);

@@ -18,6 +18,7 @@
 
 #include "base/handoff.h"
 #include "sched/own_stack.h"
+#include "sched/registry.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -111,6 +112,11 @@ TAUT_NOINLINE void add(contention kind, double count, double nanoseconds) noexce
 bool set_block_rate(std::int64_t nanoseconds) noexcept {
   if (nanoseconds > 0 && !make_table()) return false;
   block_profile_rate.store(std::max<std::int64_t>(nanoseconds, 0));
+  // Until the rate is what was told to all: another may be setting it.
+  for (bool told = !blocks_are_profiled(); told != blocks_are_profiled();) {
+    told = blocks_are_profiled();
+    the_registry().for_each([told](goroutine& g) { g.parks_slowly.store(told || g.is_thread); });
+  }
   return true;
 }
 

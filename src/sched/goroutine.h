@@ -26,11 +26,13 @@
 //   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine, its worker or
 //         who wakes it; readers validate by `dispatches`.
 //   MO-2  acquire of state: facts of the wait follow. Pairs with the release in park.cc.
+//   MO-3  relaxed: asks to look closer; a wait more or less is profiled.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "arch/eh_globals.h"
 #include "arch/sanitizer.h"
@@ -96,7 +98,8 @@ struct waiter {
 };
 static_assert(sizeof(waiter) == 64);
 
-struct goroutine {
+// Three lines are what a go, a dispatch and an end touch, but the worker's; waits have two more.
+struct alignas(64) goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
   // was taken from.
   void* sp = nullptr;                // saved stack pointer; nullptr while it runs
@@ -110,45 +113,49 @@ struct goroutine {
   std::atomic<std::uint8_t> interrupts{0};  // which have happened; `bound` and `unwind` stay
   std::atomic<std::uint8_t> handshake{0};   // see park.cc
   std::atomic<std::uint8_t> unusual{0};
-  std::uint8_t ended_by = 0;  // the interrupt that ended the last wait, 0: its object did
-  bool pinned = false;        // never changes its worker
-  std::uint32_t pins = 0;     // taut::pin objects alive
-  std::uint32_t shields = 0;  // taut::shield objects alive
-  std::uint32_t steady = 0;   // steady_section objects alive
+  // A thread's stand-in, or one whose waits are profiled: contention.cc.
+  std::atomic<bool> parks_slowly{false};
+  bool pinned = false;           // never changes its worker
+  bool is_thread = false;        // the stand-in of a foreign thread
+  bool named = false;            // name is not empty
+  std::uint8_t stack_class = 0;  // registry size class
+  std::uint32_t pins = 0;        // taut::pin objects alive
   int saved_errno = 0;
-  eh_globals exceptions;
-  waiter* woken_by = nullptr;                // select: the waiter whose operation was done
-  detail::context_node* bound = nullptr;     // cancelled with it; the goroutine holds a reference
-  std::int64_t ready_since = 0;              // with unusual::measured: latencies.h
+  std::uint32_t slot = 0;                    // index in the registry
   std::atomic<std::uint64_t> dispatches{0};  // and resumptions of a thread, ends of a goroutine
+
+  // --- Identity, constant while it lives; what it begins with and ends with.
+  std::uint64_t parent = 0;
+  site created;
+  void (*run)(void*) = nullptr;
+  void* closure = nullptr;
+  std::byte* stack_low = nullptr;
+  std::byte* stack_high = nullptr;
+  label_set* labels = nullptr;            // owned
+  detail::context_node* bound = nullptr;  // cancelled with it; the goroutine holds a reference
 
   // --- What it waits for. Written by itself before it parks; holds while `state` is waiting.
   std::atomic<const void*> wait_object{nullptr};
   std::atomic<site> wait_site{};
-  std::uint32_t wait_cases = 0;  // select: number of cases
-  std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
   std::atomic<std::int64_t> wait_since{0};
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
                                          // goroutine's
+  std::uint32_t wait_cases = 0;          // select: number of cases
+  std::uint8_t ended_by = 0;     // the interrupt that ended the last wait, 0: its object did
+  std::int64_t ready_since = 0;  // with unusual::measured: latencies.h
   std::atomic<detail::context_node*> wait_context{nullptr};  // may end the wait too
-  waiter single;  // the waiter of every wait but select's
+  waiter* woken_by = nullptr;  // select: the waiter whose operation was done
+  waiter single;               // the waiter of every wait but select's
 
-  // --- Identity. Constant while it lives.
-  std::uint64_t parent = 0;
-  site created;
-  std::byte* stack_low = nullptr;
-  std::byte* stack_high = nullptr;
-  void (*run)(void*) = nullptr;
-  void* closure = nullptr;
-  std::uint32_t slot = 0;        // index in the registry
-  std::uint8_t stack_class = 0;  // registry size class
-  bool is_thread = false;        // the stand-in of a foreign thread
-  bool system = false;           // the runtime's own: not counted, not a leak
+  // --- The rest.
+  eh_globals exceptions;
+  std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
+  std::uint32_t shields = 0;     // taut::shield objects alive
+  std::uint32_t steady = 0;      // steady_section objects alive
   note* thread_note = nullptr;   // stand-in: what its thread sleeps on
-  label_set* labels = nullptr;   // owned
   char name[32] = {};
-
-  // --- The bound context's list of goroutines; guarded by the context's lock.
+  bool system = false;  // the runtime's own: not counted, not a leak
+  // The bound context's list of goroutines; guarded by the context's lock.
   goroutine* bound_next = nullptr;
   goroutine* bound_previous = nullptr;
 
@@ -164,11 +171,16 @@ struct goroutine {
         unusual.load(std::memory_order_relaxed) & static_cast<std::uint8_t>(~what),  // MO-1
         std::memory_order_relaxed);                                                  // MO-1
   }
+  bool slow_park() const noexcept { return parks_slowly.load(std::memory_order_relaxed); }  // MO-3
   // The state as a reader sees it, `running` told from ready.
   goroutine_state seen_state() const noexcept {
     const goroutine_state s = state.load(std::memory_order_acquire);  // MO-2
     const bool saved = const_cast<void* const volatile&>(sp) != nullptr;
     return s == goroutine_state::runnable && !saved && !is_thread ? goroutine_state::running : s;
+  }
+  void set_name(std::string_view wanted) noexcept {  // cut to fit
+    name[wanted.copy(name, sizeof name - 1)] = 0;
+    named = !wanted.empty();
   }
   bool may_move() const noexcept { return !pinned && pins == 0; }
 };

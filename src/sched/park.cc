@@ -130,31 +130,33 @@ std::uint32_t random_below(std::uint32_t n) noexcept {
 
 namespace {
 
-// One that is measured is a copy, so that the usual one has nothing more to keep across the switch.
+// The commit of a claimable wait, with a park's own in it.
+TAUT_ALWAYS_INLINE void wrap_claimable(goroutine* g, claimable_commit& both,
+                                       commit_function& commit, void*& argument) noexcept {
+  if (TAUT_LIKELY(g->wait_mask.load(std::memory_order_relaxed) == 0)) return;  // MO-1: its own
+  both = {commit, argument};
+  commit = commit_claimable;
+  argument = &both;
+}
+
 TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* argument) noexcept {
   if constexpr (records)
     g->state.store(goroutine_state::waiting, std::memory_order_release);  // MO-2
   claimable_commit both;
-  if (g->wait_mask.load(std::memory_order_relaxed) != 0) {  // MO-1: its own
-    both = {commit, argument};
-    commit = commit_claimable;
-    argument = &both;
-  }
-  if (TAUT_UNLIKELY(g->is_thread)) {
-    if (commit == commit_claimable) {
-      // A thread needs no handshake: its note remembers a wake-up that came early.
-      commit = both.inner;
-      argument = both.argument;
-    }
-    park_thread(g, commit, argument);
-    accept_handoff(g);
-    if constexpr (records) {
-      g->set_state(goroutine_state::runnable);
-      count_up_release(g->dispatches);
-    }
-  } else {
-    worker* w = current_worker();
-    switch_from(w, g, w->next_local(g), commit, argument);
+  wrap_claimable(g, both, commit, argument);
+  worker* w = current_worker();
+  switch_from(w, g, w->next_local(g), commit, argument);
+}
+
+// A thread needs no handshake: its note remembers a wake-up that came early.
+void park_thread_here(goroutine* g, commit_function commit, void* argument) noexcept {
+  if constexpr (records)
+    g->state.store(goroutine_state::waiting, std::memory_order_release);  // MO-2
+  park_thread(g, commit, argument);
+  accept_handoff(g);
+  if constexpr (records) {
+    g->set_state(goroutine_state::runnable);
+    count_up_release(g->dispatches);
   }
 }
 
@@ -164,21 +166,25 @@ bool is_profiled(const goroutine* g) noexcept {
   return why != wait_reason::sleep && why != wait_reason::io_wait;
 }
 
-TAUT_COLD void park_measured(goroutine* g, commit_function commit, void* argument) noexcept {
-  const std::int64_t since = now();
-  park_here(g, commit, argument);
-  note_blocked(now() - since);
+// Of a thread's stand-in, or with the profile on. Not inlined: the usual park has nothing more to
+// keep across the switch.
+TAUT_NOINLINE void park_slowly(goroutine* g, commit_function commit, void* argument,
+                               bool profiled) noexcept {
+  const std::int64_t since = profiled ? now() : 0;
+  g->is_thread ? park_thread_here(g, commit, argument) : park_here(g, commit, argument);
+  if (profiled) note_blocked(now() - since);
 }
 
 }  // namespace
 
 void park_recorded(goroutine* g, commit_function commit, void* argument) noexcept {
-  if (blocks_are_profiled() && is_profiled(g)) return park_measured(g, commit, argument);
+  if (TAUT_UNLIKELY(g->slow_park()))
+    return park_slowly(g, commit, argument, blocks_are_profiled() && is_profiled(g));
   park_here(g, commit, argument);
 }
 
 void park_unprofiled(goroutine* g, commit_function commit, void* argument) noexcept {
-  park_here(g, commit, argument);
+  park_slowly(g, commit, argument, false);
 }
 
 void ready(goroutine* g) noexcept {

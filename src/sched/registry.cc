@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/handoff.h"
+#include "sched/contention.h"
 
 TAUT_BEGIN_NAMESPACE
 namespace rt {
@@ -83,6 +84,10 @@ int registry::take_unused(pool& p, int stack_class, int wanted, goroutine**& end
     end = &g->next;
   }
   s->used.store(first + n);
+  // In this order: who turns the profile on looks for descriptors afterwards.
+  if (block_profile_rate.load() != 0) {
+    for (std::uint32_t i = first; i < first + n; ++i) s->descriptors[i].parks_slowly.store(true);
+  }
   return static_cast<int>(n);
 }
 
@@ -136,6 +141,7 @@ goroutine* registry::take_thread() noexcept {
   goroutine** end = &g;
   if (take_unused(threads_, no_stack_class, 1, end) == 0) return nullptr;
   g->is_thread = true;
+  g->parks_slowly.store(true);
   g->unusual.store(unusual::thread);
   g->next = nullptr;
   return g;

@@ -186,10 +186,7 @@ spawn spawn_begin(std::size_t size, std::size_t align, const go_options& wanted,
   g->closure = reinterpret_cast<void*>(top);
   if constexpr (records) g->created = where;
   g->pinned = wanted.pinned;
-  if (g->name[0] != 0 || !wanted.name.empty()) {
-    const std::size_t n = wanted.name.copy(g->name, sizeof g->name - 1);
-    g->name[n] = 0;
-  }
+  if (TAUT_UNLIKELY(g->named || !wanted.name.empty())) g->set_name(wanted.name);
   return {g, g->closure};
 }
 

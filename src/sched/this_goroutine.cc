@@ -24,7 +24,7 @@ std::string_view name() noexcept { return current_goroutine()->name; }
 
 void set_name(std::string_view name) {
   goroutine* g = current_goroutine();
-  g->name[name.copy(g->name, sizeof g->name - 1)] = 0;
+  g->set_name(name);
 }
 
 void set_label(std::string_view key, std::string_view value) {

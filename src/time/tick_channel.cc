@@ -52,7 +52,7 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
   time_point at = to_time_point(t.deadline);
   c.guard.acquire();
   // Nobody waits and a tick lies there: this one is dropped.
-  if (offer(c, &at, &the_clock(), mine.of->made_) != outcome::done) c.guard.release();
+  if (offer(c, &at, state_of(&the_clock()), mine.of->made_) != outcome::done) c.guard.release();
   if (mine.period == 0) {
     // After who waited was taken out of the queue: "no tick will come, yet it waits" is then true.
     if constexpr (records) c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
