@@ -4,12 +4,12 @@
 
 Two builds that run one after the other meet the same machine, so each pair gives one ratio, and the median of the ratios
 is the row's cost. Rows take turns, pair after pair, so that a bad minute does not fall on one row. In each turn both
-programs are linked anew, in another order (layouts.py), so that the luck of one link does not count as a cost. Where the
-clock is too noisy to tell, the instructions of the hot paths are not: they are counted for both builds too
-(instructions.py).
+programs are linked anew, in another order (layouts.py), so that the luck of one link does not count as a cost; each runs
+a few times, and its least counts: whatever else ran can only have added to it. Where the clock is too noisy to tell, the
+instructions of the hot paths are not: they are counted for both builds too (instructions.py).
 
-usage: recording.py [--rows REGEX] [--pairs N] [--seconds S] [--minutes M] [--json FILE] [--no-times] [--no-counts]
-                    [--one-link] [--build DIR] [--without DIR] [--save] [--list]
+usage: recording.py [--rows REGEX] [--pairs N] [--least-of N] [--seconds S] [--minutes M] [--json FILE] [--no-times]
+                    [--no-counts] [--one-link] [--build DIR] [--without DIR] [--save] [--list]
 """
 import json
 import math
@@ -28,7 +28,7 @@ import run
 
 PAGE = run.ROOT / "docs/reference/recording.md"
 ALLOWED = 0.03     # the goal: recording costs at most so much on every row
-HEAVY_EVERY = 8    # rows that take seconds: one pair of so many
+HEAVY_EVERY = 8    # rows that take seconds: one pair of so many, each side once
 LEAST_PAIRS = 3    # with fewer nothing is said
 # What must be the same in both builds for their difference to be recording.
 SAME = ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_CXX_FLAGS_RELWITHDEBINFO", "TAUT_DEBUG",
@@ -40,6 +40,8 @@ def options():
     parser.add_argument("--rows", metavar="REGEX", default="", help="only rows whose name it is found in")
     parser.add_argument("--pairs", metavar="N", type=int, default=41,
                         help=f"turns, a pair of each row in each (41); rows that take seconds: in one of {HEAVY_EVERY}")
+    parser.add_argument("--least-of", metavar="N", type=int, default=4,
+                        help="times that each side runs in a turn; the least counts (4)")
     parser.add_argument("--seconds", metavar="S", type=float, default=0.05, help="how long a sample runs (0.05)")
     parser.add_argument("--minutes", metavar="M", type=float, default=0,
                         help="begin no further turn after so long, once each row has a few pairs (0: all turns)")
@@ -56,6 +58,8 @@ def options():
     parser.add_argument("--save", action="store_true", help=f"put the figures into {PAGE.relative_to(run.ROOT)}")
     parser.add_argument("--list", action="store_true", help="print the rows and what they measure, run nothing")
     chosen = parser.parse_args()
+    if chosen.least_of < 1:
+        run.fail(f"--least-of takes a number from 1 up, not {chosen.least_of}")
     if chosen.pairs < LEAST_PAIRS:
         run.fail(f"--pairs takes a number from {LEAST_PAIRS} up, not {chosen.pairs}")
     if not 0.001 <= chosen.seconds <= 60:
@@ -111,22 +115,24 @@ class Group:
         self.error = ""
         self.others = []
 
-    def add_pair(self, folders, seconds):
+    def add_pair(self, folders, seconds, least_of):
         others = run.Foreign()
-        values = {}
-        # Neither is always the first.
-        for side in ("with", "without") if len(self.others) % 2 == 0 else ("without", "with"):
-            try:
-                if self.row.touches:
-                    run.first_touch(self.row, folders[side])
-                values[side] = rows.parse_ours(self.row, run.execute(self.row, self.row.ours, folders[side], seconds))
-            except (ValueError, KeyError) as e:
-                raise run.Failed(f"output {side} recording makes no sense: {e}") from e
-            except run.Failed as e:
-                raise run.Failed(f"{side} recording: {e}") from e
+        values = {"with": [], "without": []}
+        for again in range(least_of):
+            # Neither is always the first.
+            for side in ("with", "without") if (len(self.others) + again) % 2 == 0 else ("without", "with"):
+                try:
+                    if self.row.touches:
+                        run.first_touch(self.row, folders[side])
+                    out = run.execute(self.row, self.row.ours, folders[side], seconds)
+                    values[side].append(rows.parse_ours(self.row, out))
+                except (ValueError, KeyError) as e:
+                    raise run.Failed(f"output {side} recording makes no sense: {e}") from e
+                except run.Failed as e:
+                    raise run.Failed(f"{side} recording: {e}") from e
         for r in self.rows:
             field = field_of(r)
-            self.pairs[r.name].append((values["with"][field], values["without"][field]))
+            self.pairs[r.name].append(tuple(min(v[field] for v in values[side]) for side in ("with", "without")))
         self.others.append(others.share())
 
 
@@ -175,7 +181,7 @@ def measure_times(chosen, folders):
             if group.error or (group.row.heavy and turn % heavy_every != 0):
                 continue
             try:
-                group.add_pair(folders, chosen.seconds)
+                group.add_pair(folders, chosen.seconds, 1 if group.row.heavy else chosen.least_of)
             except run.Failed as e:
                 group.error = str(e)
     judged = {r.name: judge(r, group) for group in groups for r in group.rows}

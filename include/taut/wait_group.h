@@ -9,9 +9,6 @@
 // Waits are ended by the goroutine's bound context, which throws taut::canceled. Once wait() has
 // returned, the group may be destroyed, though the last done() is still returning.
 // Constant-initialised.
-//
-// Memory order
-//   MO-1  relaxed: places, for diagnosis.
 #pragma once
 
 #include <atomic>
@@ -38,10 +35,7 @@ class wait_group {
 
   // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync:
   // negative WaitGroup counter").
-  void add(int n, detail::site where = detail::site::here()) {
-    note(n > 0 ? added_ : done_, where);
-    change(n);
-  }
+  void add(int n, detail::site where = detail::site::here()) { change(n, where); }
   // done() is add(-1).
   void done(detail::site where = detail::site::here()) { add(-1, where); }
   // wait() blocks until the counter is zero.
@@ -59,7 +53,7 @@ class wait_group {
       member(wait_group* w) noexcept : of(w) {}
       member(member&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
       ~member() {
-        if (of != nullptr) of->change(-1);
+        if (of != nullptr) of->change(-1, {});
       }
     };
     add(1, where);
@@ -69,17 +63,9 @@ class wait_group {
   }
 
  private:
-  TAUT_API void change(int n);
+  // where: {} is not noted.
+  TAUT_API void change(int n, detail::site where);
   TAUT_API result<void> wait_until(detail::context_node* context, detail::site where);
-#if defined(TAUT_UNRECORDED)  // the build that measures what recording costs
-  static void note(std::atomic<detail::site>&, detail::site) noexcept {}
-#else
-  static void note(std::atomic<detail::site>& at, detail::site where) noexcept {
-    // Mostly it is where it was: not written, the line is asked for once.
-    if (at.load(std::memory_order_relaxed) != where)  // MO-1
-      at.store(where, std::memory_order_relaxed);     // MO-1
-  }
-#endif
 
   // Counter in the high half; bit 0: somebody waits.
   std::atomic<std::uint64_t> state_{0};

@@ -228,6 +228,15 @@ TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, goroutine* g,
   return g->single.success;
 }
 
+// The caller saw before it took the lock that the place is noted: unless another was the last
+// since, that is still so.
+TAUT_ALWAYS_INLINE void note_sender(chan_core* c, std::uint64_t me, site where) noexcept {
+  if (records && TAUT_UNLIKELY(!c->last_send.is_of(me))) c->note_send(me, where);
+}
+TAUT_ALWAYS_INLINE void note_receiver(chan_core* c, std::uint64_t me, site where) noexcept {
+  if (records && TAUT_UNLIKELY(!c->last_receive.is_of(me))) c->note_receive(me, where);
+}
+
 // Waits until a partner comes. The caller is a goroutine.
 TAUT_NOINLINE void wait_to_send(chan_core* c, void* element, site where,
                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
@@ -242,23 +251,28 @@ TAUT_NOINLINE bool wait_to_receive(chan_core* c, void* element, site where,
                                    std::uint64_t me) TAUT_LOCKS_BY_HAND {
   goroutine* const g = running_goroutine();
   if (TAUT_UNLIKELY(interrupts_for(g, 0) != 0)) return recv_generally(c, element, g, where);
-  c->note_receive(me, where);
+  note_receiver(c, me, where);
   record_wait(g, wait_info{wait_reason::chan_receive, c, where});
   wait_in(*c, false, g, element, 0);
   return g->single.success;
 }
 
-// Hands over to who waits for nothing else, or waits. The caller is a goroutine.
+// Hands over to who waits for nothing else, or waits, or is another than the last. The caller is a
+// goroutine.
 TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
   waiter* const w = c->receivers.head();
   if (TAUT_LIKELY(w != nullptr)) {
     if (TAUT_LIKELY(!w->claimable)) {
       c->receivers.unlink_first(*w);
-      c->note_send(me, where);
+      note_sender(c, me, where);
       if (c->at_once != 0 && c->receivers.empty()) c->sends_at_once();
       return hand_to(*c, w, element);
     }
+  } else if (count_of(*c) < c->at_once) {
+    note_sender(c, me, where);
+    c->sends_at_once();
+    if (offer_at_once(*c, element, me)) return;
   } else if (count_of(*c) >= c->capacity && !is_closed(*c)) {
     return wait_to_send(c, element, where, me);
   }
@@ -272,10 +286,14 @@ TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
       if (TAUT_LIKELY(!is_closed(*c))) return wait_to_receive(c, element, where, me);
     } else if (TAUT_LIKELY(!w->claimable)) {
       c->senders.unlink_first(*w);
-      c->note_receive(me, where);
+      note_receiver(c, me, where);
       take_from(*c, w, element);
       return true;
     }
+  } else if (w == nullptr && c->at_once != 0) {
+    note_receiver(c, me, where);
+    c->receives_at_once();
+    if (accept_at_once(*c, element, me)) return true;
   }
   return recv_generally(c, element, running_goroutine(), where);
 }

@@ -187,8 +187,7 @@ struct alignas(64) chan_core {
   void note_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
     if (TAUT_UNLIKELY(!last_send.is_of(by))) {
-      sent_twice.store(false, std::memory_order_relaxed);  // MO-2
-      previous_send.set(last_send);
+      if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
       sender_at_once = 0;
       last_send.owner.store(by, std::memory_order_relaxed);  // MO-2
     }
@@ -201,10 +200,14 @@ struct alignas(64) chan_core {
       sent_twice.store(true, std::memory_order_relaxed);  // MO-2
       return;
     }
-    sent_twice.store(false, std::memory_order_relaxed);  // MO-2
-    previous_send.set(last_send);
+    note_before();
     sender_at_once = 0;
     last_send.set(by, where);
+  }
+  // What was the last send is the one before it, from now on.
+  void note_before() noexcept {
+    sent_twice.store(false, std::memory_order_relaxed);  // MO-2
+    previous_send.set(last_send);
   }
   void note_receive(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;

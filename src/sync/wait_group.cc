@@ -11,6 +11,8 @@
 #include "taut/wait_group.h"
 
 #include "base/check.h"
+#include "base/recording.h"
+#include "base/store_if_changed.h"
 #include "sync/sema_table.h"
 #include "taut/panic.h"
 
@@ -53,9 +55,11 @@ wait_group::~wait_group() {
   }
 }
 
-void wait_group::change(int n) {
+void wait_group::change(int n, site where) {
   choice_point();
   std::uint64_t s = state_.load();
+  // Between the load and the exchange: the line comes from another worker once, not twice.
+  if (records && where) store_if_changed(n > 0 ? added_ : done_, where);
   for (;;) {
     std::int32_t after = 0;
     if (TAUT_UNLIKELY(__builtin_add_overflow(counter(s), n, &after) || after < 0)) {
