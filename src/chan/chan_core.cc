@@ -184,120 +184,6 @@ using namespace rt;
 
 namespace {
 
-// --- What is not done at once. Each of these has c's lock, does what is usual and passes all else
-// on to one that is not inlined: so none saves registers for what another needs. me: state_of() the
-// caller.
-
-// Whoever waits, and may be interrupted; whoever calls.
-TAUT_NOINLINE void send_generally(chan_core* c, void* element, goroutine* g,
-                                  site where) TAUT_LOCKS_BY_HAND {
-  const outcome o = offer(*c, element, state_of(g), where);
-  if (o == outcome::done) return;
-  if (o == outcome::closed) {
-    c->guard.release();
-    throw panic("send on closed channel");
-  }
-  c->note_waiting_send(state_of(g), where);
-  const std::uint8_t mask = interrupts_for(g, 0);
-  if (mask != 0) begin_claimable(g, mask);
-  record_wait(g, wait_info{wait_reason::chan_send, c, where});
-  const std::uint8_t why = wait_in(*c, true, g, element, mask);
-  if (why != 0) {
-    record_leaving(*c, true, g, where, left_for::context);
-    throw_interrupt(why);
-  }
-  if (!g->single.success) throw panic("send on closed channel");
-}
-TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, goroutine* g,
-                                  site where) TAUT_LOCKS_BY_HAND {
-  const outcome o = accept(*c, element, state_of(g), where);
-  if (o == outcome::done) return true;
-  if (o == outcome::closed) {
-    c->guard.release();
-    return false;
-  }
-  c->note_receive(state_of(g), where);
-  const std::uint8_t mask = interrupts_for(g, 0);
-  if (mask != 0) begin_claimable(g, mask);
-  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
-  const std::uint8_t why = wait_in(*c, false, g, element, mask);
-  if (why != 0) {
-    record_leaving(*c, false, g, where, left_for::context);
-    throw_interrupt(why);
-  }
-  return g->single.success;
-}
-
-// The caller saw before it took the lock that the place is noted: unless another was the last
-// since, that is still so.
-TAUT_ALWAYS_INLINE void note_sender(chan_core* c, std::uint64_t me, site where) noexcept {
-  if (records && TAUT_UNLIKELY(!c->last_send.is_of(me))) c->note_send(me, where);
-}
-TAUT_ALWAYS_INLINE void note_receiver(chan_core* c, std::uint64_t me, site where) noexcept {
-  if (records && TAUT_UNLIKELY(!c->last_receive.is_of(me))) c->note_receive(me, where);
-}
-
-// Waits until a partner comes. The caller is a goroutine.
-TAUT_NOINLINE void wait_to_send(chan_core* c, void* element, site where,
-                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* const g = running_goroutine();
-  if (TAUT_UNLIKELY(interrupts_for(g, 0) != 0)) return send_generally(c, element, g, where);
-  c->note_waiting_send(me, where);
-  record_wait(g, wait_info{wait_reason::chan_send, c, where});
-  wait_in(*c, true, g, element, 0);
-  if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
-}
-TAUT_NOINLINE bool wait_to_receive(chan_core* c, void* element, site where,
-                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* const g = running_goroutine();
-  if (TAUT_UNLIKELY(interrupts_for(g, 0) != 0)) return recv_generally(c, element, g, where);
-  note_receiver(c, me, where);
-  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
-  wait_in(*c, false, g, element, 0);
-  return g->single.success;
-}
-
-// Hands over to who waits for nothing else, or waits, or is another than the last. The caller is a
-// goroutine.
-TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
-                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  waiter* const w = c->receivers.head();
-  if (TAUT_LIKELY(w != nullptr)) {
-    if (TAUT_LIKELY(!w->claimable)) {
-      c->receivers.unlink_first(*w);
-      note_sender(c, me, where);
-      if (c->at_once != 0 && c->receivers.empty()) c->sends_at_once();
-      return hand_to(*c, w, element);
-    }
-  } else if (count_of(*c) < c->at_once) {
-    note_sender(c, me, where);
-    c->sends_at_once();
-    if (offer_at_once(*c, element, me)) return;
-  } else if (count_of(*c) >= c->capacity && !is_closed(*c)) {
-    return wait_to_send(c, element, where, me);
-  }
-  send_generally(c, element, running_goroutine(), where);
-}
-TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
-                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  waiter* const w = c->senders.head();
-  if (TAUT_LIKELY(count_of(*c) == 0)) {
-    if (w == nullptr) {
-      if (TAUT_LIKELY(!is_closed(*c))) return wait_to_receive(c, element, where, me);
-    } else if (TAUT_LIKELY(!w->claimable)) {
-      c->senders.unlink_first(*w);
-      note_receiver(c, me, where);
-      take_from(*c, w, element);
-      return true;
-    }
-  } else if (w == nullptr && c->at_once != 0) {
-    note_receiver(c, me, where);
-    c->receives_at_once();
-    if (accept_at_once(*c, element, me)) return true;
-  }
-  return recv_generally(c, element, running_goroutine(), where);
-}
-
 // The caller has not got the lock yet: it passes a choice point, or is no goroutine, or the lock is
 // taken, or the place is new.
 goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
@@ -307,11 +193,117 @@ goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_
   c->guard.acquire();
   return g;
 }
-TAUT_NOINLINE void send_unlocked(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  send_generally(c, element, lock_slowly(c, wait_reason::chan_send_nil, where), where);
+
+// --- What is not done at once. me: state_of() the caller, which has c's lock; or look_closer, and
+// it has not. What is usual is done without saved registers; all else, and each wait, by another
+// function. A wait has one place in the code, however it was come to: profiles group by addresses.
+
+// Whoever waits on the other side, whoever calls. The lock is held but when it is done.
+TAUT_NOINLINE outcome offer_generally(chan_core* c, void* element, site where,
+                                      std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_send_nil, where));
+  return offer(*c, element, me, where);
 }
-TAUT_NOINLINE bool recv_unlocked(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  return recv_generally(c, element, lock_slowly(c, wait_reason::chan_receive_nil, where), where);
+TAUT_NOINLINE outcome accept_generally(chan_core* c, void* element, site where,
+                                       std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_receive_nil, where));
+  return accept(*c, element, me, where);
+}
+
+// To or from the first who waits, and for nothing else.
+TAUT_NOINLINE void send_to_first(chan_core* c, void* element, site where,
+                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  waiter* const w = c->receivers.head();
+  c->receivers.unlink_first(*w);
+  c->note_send(me, where);
+  if (c->at_once != 0 && c->receivers.empty()) c->sends_at_once();
+  hand_to(*c, w, element);
+}
+TAUT_NOINLINE bool recv_from_first(chan_core* c, void* element, site where,
+                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  waiter* const w = c->senders.head();
+  c->senders.unlink_first(*w);
+  c->note_receive(me, where);
+  take_from(*c, w, element);
+  return true;
+}
+
+TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
+                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  goroutine* g = running_goroutine();
+  if (TAUT_LIKELY(me != look_closer)) {
+    waiter* const w = c->receivers.head();
+    if (TAUT_LIKELY(w != nullptr && !w->claimable)) return send_to_first(c, element, where, me);
+    if (w == nullptr && count_of(*c) < c->at_once) {  // another was the last
+      c->note_send(me, where);
+      c->sends_at_once();
+      if (offer_at_once(*c, element, me)) return;
+    }
+    if (TAUT_UNLIKELY(w != nullptr || count_of(*c) < c->capacity || is_closed(*c))) g = nullptr;
+  } else {
+    g = nullptr;
+  }
+  if (TAUT_UNLIKELY(g == nullptr)) {
+    const outcome o = offer_generally(c, element, where, me);
+    if (o == outcome::done) return;
+    if (o == outcome::closed) {
+      c->guard.release();
+      throw panic("send on closed channel");
+    }
+    g = current_goroutine();
+  }
+  const std::uint8_t mask = interrupts_for(g, 0);
+  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  c->note_waiting_send(state_of(g), where);
+  record_wait(g, wait_info{wait_reason::chan_send, c, where});
+  const std::uint8_t why = wait_in(*c, true, g, element, mask);
+  if (TAUT_UNLIKELY(why != 0)) {
+    record_leaving(*c, true, g, where, left_for::context);
+    throw_interrupt(why);
+  }
+  if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
+}
+
+TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
+                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  goroutine* g = running_goroutine();
+  if (TAUT_LIKELY(me != look_closer)) {
+    waiter* const w = c->senders.head();
+    if (TAUT_UNLIKELY(count_of(*c) != 0)) {
+      if (w == nullptr && c->at_once != 0) {  // another was the last
+        c->note_receive(me, where);
+        c->receives_at_once();
+        if (accept_at_once(*c, element, me)) return true;
+      }
+      g = nullptr;
+    } else if (w != nullptr) {
+      if (TAUT_LIKELY(!w->claimable)) return recv_from_first(c, element, where, me);
+      g = nullptr;
+    } else if (TAUT_UNLIKELY(is_closed(*c))) {
+      g = nullptr;
+    }
+  } else {
+    g = nullptr;
+  }
+  if (TAUT_UNLIKELY(g == nullptr)) {
+    const outcome o = accept_generally(c, element, where, me);
+    if (o == outcome::done) return true;
+    if (o == outcome::closed) {
+      c->guard.release();
+      return false;
+    }
+    g = current_goroutine();
+  }
+  const std::uint8_t mask = interrupts_for(g, 0);
+  if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
+  c->note_receive(state_of(g), where);
+  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+  const std::uint8_t why = wait_in(*c, false, g, element, mask);
+  if (TAUT_UNLIKELY(why != 0)) {
+    record_leaving(*c, false, g, where, left_for::context);
+    throw_interrupt(why);
+  }
+  return g->single.success;
 }
 
 // The caller may go the usual way, as far as can be said without the lock, and has it now. The
@@ -328,23 +320,25 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, const chan_
 }  // namespace
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = thread_owner_state();
-  if (TAUT_UNLIKELY(!lock_usually(c, me, &c->last_send, where)))
-    return send_unlocked(c, element, where);
-  if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
-  if (TAUT_LIKELY(!records || me != look_closer)) return send_slowly(c, element, where, me);
-  c->guard.release();
-  send_unlocked(c, element, where);
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_LIKELY(lock_usually(c, me, &c->last_send, where))) {
+    if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
+    if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
+  } else {
+    me = look_closer;
+  }
+  send_slowly(c, element, where, me);
 }
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = thread_owner_state();
-  if (TAUT_UNLIKELY(!lock_usually(c, me, &c->last_receive, where)))
-    return recv_unlocked(c, element, where);
-  if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
-  if (TAUT_LIKELY(!records || me != look_closer)) return recv_slowly(c, element, where, me);
-  c->guard.release();
-  return recv_unlocked(c, element, where);
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_LIKELY(lock_usually(c, me, &c->last_receive, where))) {
+    if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
+    if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
+  } else {
+    me = look_closer;
+  }
+  return recv_slowly(c, element, where, me);
 }
 
 std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {

@@ -20,7 +20,6 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/recording.h"
-#include "base/store_if_changed.h"
 #include "sched/current.h"
 #include "sched/goroutine.h"
 #include "sched/timers.h"
@@ -48,9 +47,9 @@ using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 // parks nobody looks at them.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
   g->reason.store(info.reason, std::memory_order_relaxed);  // MO-1
-  store_if_changed(g->wait_object, info.object);
-  store_if_changed(g->wait_site, info.where);
-  store_if_changed(g->wait_since, coarse_now());
+  g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
+  g->wait_site.store(info.where, std::memory_order_relaxed);     // MO-1
+  g->wait_since.store(coarse_now(), std::memory_order_relaxed);  // MO-1
 }
 inline void record_wait(goroutine*, const bare_wait&) noexcept {}
 

@@ -86,6 +86,71 @@ void tells() {
   done.wait();
 }
 
+// Who sends and receives again is known by one comparison. Nobody else is taken for it, and it is
+// not taken for who it was elsewhere.
+void keeps_up() {
+  const std::uint64_t me = taut::this_goroutine::id();
+  chan<long> c(8);
+  taut::detail::chan_core& core = *c.handle().core();
+  const auto last_send = [&] { return taut::detail::owner_of(core.last_send.owner.load()); };
+  const auto last_receive = [&] { return taut::detail::owner_of(core.last_receive.owner.load()); };
+  const auto holds = [&] {
+    return (core.sender_at_once == 0 ||
+            (core.sender_at_once == core.last_send.owner.load() && core.receivers.empty())) &&
+           (core.receiver_at_once == 0 ||
+            (core.receiver_at_once == core.last_receive.owner.load() && core.senders.empty()));
+  };
+  for (int i = 0; i < 3; ++i) {
+    c.send(1);
+    EXPECT_EQ(core.last_send.where.load()->line, __LINE__ - 1u);
+    c.send(2);
+    EXPECT_EQ(core.last_send.where.load()->line, __LINE__ - 1u);
+    EXPECT_EQ(last_send(), me);
+    EXPECT_TRUE(holds());
+    std::uint64_t other = 0;
+    taut::wait_group done;
+    done.go([&] { other = taut::this_goroutine::id(), c.send(3); });
+    done.wait();
+    EXPECT_EQ(last_send(), other);
+    EXPECT_TRUE(holds());
+    EXPECT_EQ(c.recv(), 1);
+    EXPECT_EQ(core.last_receive.where.load()->line, __LINE__ - 1u);
+    done.go([&] {
+      other = taut::this_goroutine::id();
+      EXPECT_EQ(c.recv(), 2);
+    });
+    done.wait();
+    EXPECT_EQ(last_receive(), other);
+    EXPECT_TRUE(holds());
+    EXPECT_EQ(c.recv(), 3);
+    EXPECT_EQ(last_receive(), me);
+    EXPECT_EQ(core.last_receive.where.load()->line, __LINE__ - 2u);
+    // Empty: a receiver waits, and is handed what comes, though who sends did so before.
+    done.go([&] {
+      other = taut::this_goroutine::id();
+      EXPECT_EQ(c.recv(), 4);
+    });
+    until_waiting(wait_reason::chan_receive);
+    EXPECT_EQ(core.sender_at_once, 0u);
+    EXPECT_EQ(last_receive(), other);
+    c.send(4);
+    done.wait();
+    EXPECT_EQ(c.len(), 0u);
+    EXPECT_EQ(last_send(), me);
+    EXPECT_TRUE(holds());
+    // Full: a sender waits, and comes after those that are buffered.
+    for (int n = 0; n < 8; ++n) c.send(n);
+    done.go([&] { c.send(8); });
+    until_waiting(wait_reason::chan_send);
+    EXPECT_EQ(core.receiver_at_once, 0u);
+    for (int n = 0; n <= 8; ++n) EXPECT_EQ(c.recv(), n);
+    done.wait();
+    EXPECT_TRUE(holds());
+  }
+}
+
+RUNTIME_TEST(channel_facts, keep_up_with_who_goes_on) { keeps_up(); }
+
 RUNTIME_TEST(channel_facts, tell_who_did_what_last_and_where) {
   tells<short>();
   tells<int>();

@@ -123,6 +123,26 @@ TEST(contention, blocks_are_counted_by_how_long_they_last) {
             (sums{1, 2 * second}));
 }
 
+TEST(contention, who_was_there_before_is_counted_too) {
+  const added a = by(0, 0, [] {
+    chan<int> c(0);
+    wait_group all;
+    const auto wait_twice = [&] { c.recv(), c.recv(); };
+    const auto send_in_a_second = [&] { sleep_for(1s), c.send(1); };
+    all.go(wait_twice);
+    send_in_a_second();  // it is off
+    EXPECT_TRUE(set_block_rate(1));
+    send_in_a_second();
+    all.go(wait_twice);
+    send_in_a_second();
+    yield();  // a wait is counted when it has ended and runs
+    EXPECT_TRUE(set_block_rate(0));
+    send_in_a_second();  // and off again
+    all.wait();
+  });
+  EXPECT_EQ(a.block, (sums{2, 2 * second}));
+}
+
 TEST(contention, sleeping_is_no_contention) {
   EXPECT_EQ(by(1, 1, [] { sleep_for(10s); }).block, sums());
 }
