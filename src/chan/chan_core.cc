@@ -184,8 +184,7 @@ using namespace rt;
 
 namespace {
 
-// The caller has not got the lock yet: it passes a choice point, or is no goroutine, or the lock is
-// taken, or the place is new.
+// The caller has not got the lock yet: it passes a choice point, or is no goroutine.
 goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   if (c == nullptr) block_forever(nil, where);
@@ -210,6 +209,16 @@ TAUT_NOINLINE outcome accept_generally(chan_core* c, void* element, site where,
   return accept(*c, element, me, where);
 }
 
+// The caller has c's lock, perhaps only now; me is state_of() it. Or not: me is look_closer.
+TAUT_ALWAYS_INLINE bool has_lock(chan_core* c, std::uint64_t& me) noexcept TAUT_LOCKS_BY_HAND {
+  if (TAUT_LIKELY(me != look_closer)) return true;
+  if (c == nullptr) return false;
+  me = thread_owner_state();
+  if (me == look_closer) return false;
+  c->guard.acquire();
+  return true;
+}
+
 // To or from the first who waits, and for nothing else.
 TAUT_NOINLINE void send_to_first(chan_core* c, void* element, site where,
                                  std::uint64_t me) TAUT_LOCKS_BY_HAND {
@@ -230,18 +239,16 @@ TAUT_NOINLINE bool recv_from_first(chan_core* c, void* element, site where,
 
 TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* g = running_goroutine();
-  if (TAUT_LIKELY(me != look_closer)) {
+  goroutine* g = nullptr;
+  if (TAUT_LIKELY(has_lock(c, me))) {
     waiter* const w = c->receivers.head();
     if (TAUT_LIKELY(w != nullptr && !w->claimable)) return send_to_first(c, element, where, me);
-    if (w == nullptr && count_of(*c) < c->at_once) {  // another was the last
+    if (w == nullptr && count_of(*c) < c->at_once) {  // another was the last, or it was elsewhere
       c->note_send(me, where);
       c->sends_at_once();
       if (offer_at_once(*c, element, me)) return;
     }
-    if (TAUT_UNLIKELY(w != nullptr || count_of(*c) < c->capacity || is_closed(*c))) g = nullptr;
-  } else {
-    g = nullptr;
+    if (w == nullptr && count_of(*c) == c->capacity && !is_closed(*c)) g = running_goroutine();
   }
   if (TAUT_UNLIKELY(g == nullptr)) {
     const outcome o = offer_generally(c, element, where, me);
@@ -266,24 +273,17 @@ TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
 
 TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* g = running_goroutine();
-  if (TAUT_LIKELY(me != look_closer)) {
+  goroutine* g = nullptr;
+  if (TAUT_LIKELY(has_lock(c, me))) {
     waiter* const w = c->senders.head();
-    if (TAUT_UNLIKELY(count_of(*c) != 0)) {
-      if (w == nullptr && c->at_once != 0) {  // another was the last
-        c->note_receive(me, where);
-        c->receives_at_once();
-        if (accept_at_once(*c, element, me)) return true;
-      }
-      g = nullptr;
-    } else if (w != nullptr) {
-      if (TAUT_LIKELY(!w->claimable)) return recv_from_first(c, element, where, me);
-      g = nullptr;
-    } else if (TAUT_UNLIKELY(is_closed(*c))) {
-      g = nullptr;
+    const bool none = count_of(*c) == 0;
+    if (none && w != nullptr && !w->claimable) return recv_from_first(c, element, where, me);
+    if (w == nullptr && !none && c->at_once != 0) {  // another was the last, or it was elsewhere
+      c->note_receive(me, where);
+      c->receives_at_once();
+      if (accept_at_once(*c, element, me)) return true;
     }
-  } else {
-    g = nullptr;
+    if (TAUT_LIKELY(w == nullptr && none && !is_closed(*c))) g = running_goroutine();
   }
   if (TAUT_UNLIKELY(g == nullptr)) {
     const outcome o = accept_generally(c, element, where, me);

@@ -186,12 +186,10 @@ struct alignas(64) chan_core {
   // Notes who sends, or receives. Under the lock.
   void note_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (TAUT_UNLIKELY(!last_send.is_of(by))) {
-      if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-      sender_at_once = 0;
-      last_send.owner.store(by, std::memory_order_relaxed);  // MO-2
-    }
-    rt::store_if_changed(last_send.where, where);
+    if (TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where))) return;
+    if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
+    sender_at_once = 0;
+    last_send.set(by, where);
   }
   // As above, of one that waits: then it is told whether the one before was the same.
   void note_waiting_send(std::uint64_t by, site where) noexcept {
@@ -211,11 +209,9 @@ struct alignas(64) chan_core {
   }
   void note_receive(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (TAUT_UNLIKELY(!last_receive.is_of(by))) {
-      receiver_at_once = 0;
-      last_receive.owner.store(by, std::memory_order_relaxed);  // MO-2
-    }
-    rt::store_if_changed(last_receive.where, where);
+    if (TAUT_LIKELY(last_receive.is_of(by) && last_receive.is_at(where))) return;
+    receiver_at_once = 0;
+    last_receive.set(by, where);
   }
   // And that nobody waits on the other side.
   void sends_at_once() noexcept {
