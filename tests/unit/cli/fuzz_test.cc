@@ -118,11 +118,14 @@ std::size_t use(const dump& d) {
 
 TEST(fuzz, malformed_dumps) {
   const std::string profile = samples::profile();
-  const std::vector<std::string> all{
-      std::string(samples::text),       profile,
-      samples::gzip(profile),           std::string(samples::profile_text),
-      std::string(samples::json),       samples::gzip(samples::text),
-      samples::profile("goroutineleak")};
+  const std::vector<std::string> all{std::string(samples::text),
+                                     profile,
+                                     samples::gzip(profile),
+                                     std::string(samples::profile_text),
+                                     std::string(samples::json),
+                                     samples::gzip(samples::text),
+                                     samples::profile("goroutineleak"),
+                                     std::string(samples::unnamed_json)};
   const std::uint64_t first = number_from("TAUT_FUZZ_FIRST", 0);
   const std::uint64_t runs = number_from("TAUT_FUZZ_RUNS", 20'000);
   std::uint64_t dumps = 0, errors = 0;

@@ -138,4 +138,20 @@ inline constexpr std::string_view json =
 ]}
 )";
 
+// The same of a service that names nothing itself: one file is gone, the other is no program.
+inline constexpr std::string_view unnamed_json =
+    R"({"taken_monotonic_ns":1,"complete":true,"proved":0,"suspected":0,"total":2,
+"mappings":[
+{"start":"0x400000","limit":"0x500000","offset":0,"file":"/no/such/service","build_id":"ab12"},
+{"start":"0x7f0000000000","limit":"0x7f0000100000","offset":4096,"file":"/etc/passwd"}
+],
+"goroutines":[
+{"id":1,"state":"running","verdict":"alive","frames":[{"pc":"0x401000"},{"pc":"0x7f0000000010"}]},
+{"id":5,"state":"waiting","wait_reason":"chan send","wait_ns":2500000000,"object":"0x1",
+ "waits_at":{"file":"a.cc","line":41},"verdict":"alive","frames":[{"pc":"0x401fff"},{"pc":"0x9"}]}
+],
+"objects":[
+]}
+)";
+
 }  // namespace samples
