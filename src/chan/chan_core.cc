@@ -308,12 +308,12 @@ TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
 
 // The caller may go the usual way, as far as can be said without the lock, and has it now. The
 // place is looked at here, where the line is only read.
-TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, const chan_fact* fact,
+TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, chan_fact chan_core::* fact,
                                      site where) noexcept TAUT_LOCKS_BY_HAND {
   if constexpr (!records) {
     if (TAUT_UNLIKELY(me == look_closer)) return false;
   }
-  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY(fact->is_at(where)) &&
+  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY((c->*fact).is_at(where)) &&
          TAUT_LIKELY(c->guard.acquire_at_once());
 }
 
@@ -321,7 +321,7 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, const chan_
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &c->last_send, where))) {
+  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_send, where))) {
     if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
     if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
   } else {
@@ -332,7 +332,7 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &c->last_receive, where))) {
+  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_receive, where))) {
     if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
     if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
   } else {

@@ -46,7 +46,7 @@ using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 // Says what g is about to wait for, where the caller still has the facts in registers. Until it
 // parks nobody looks at them.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
-  g->reason.store(info.reason, std::memory_order_relaxed);  // MO-1
+  g->reason.store(info.reason, std::memory_order_relaxed);       // MO-1
   g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
   g->wait_site.store(info.where, std::memory_order_relaxed);     // MO-1
   g->wait_since.store(coarse_now(), std::memory_order_relaxed);  // MO-1
