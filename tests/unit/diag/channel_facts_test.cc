@@ -95,10 +95,15 @@ void keeps_up() {
   const auto last_send = [&] { return taut::detail::owner_of(core.last_send.owner.load()); };
   const auto last_receive = [&] { return taut::detail::owner_of(core.last_receive.owner.load()); };
   const auto holds = [&] {
+    const taut::rt::hold h(core.guard);
     return (core.sender_at_once == 0 ||
             (core.sender_at_once == core.last_send.owner.load() && core.receivers.empty())) &&
            (core.receiver_at_once == 0 ||
             (core.receiver_at_once == core.last_receive.owner.load() && core.senders.empty()));
+  };
+  const auto nobody = [&](const std::uint64_t& at_once) {
+    const taut::rt::hold h(core.guard);
+    return at_once == 0;
   };
   for (int i = 0; i < 3; ++i) {
     c.send(1);
@@ -131,7 +136,7 @@ void keeps_up() {
       EXPECT_EQ(c.recv(), 4);
     });
     until_waiting(wait_reason::chan_receive);
-    EXPECT_EQ(core.sender_at_once, 0u);
+    EXPECT_TRUE(nobody(core.sender_at_once));
     EXPECT_EQ(last_receive(), other);
     c.send(4);
     done.wait();
@@ -142,7 +147,7 @@ void keeps_up() {
     for (int n = 0; n < 8; ++n) c.send(n);
     done.go([&] { c.send(8); });
     until_waiting(wait_reason::chan_send);
-    EXPECT_EQ(core.receiver_at_once, 0u);
+    EXPECT_TRUE(nobody(core.receiver_at_once));
     for (int n = 0; n <= 8; ++n) EXPECT_EQ(c.recv(), n);
     done.wait();
     EXPECT_TRUE(holds());
