@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -22,6 +23,7 @@
 
 namespace {
 
+using taut::test::until;
 using taut::test::until_waiting;
 
 template <class T>
@@ -111,6 +113,12 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
   until_waiting(wait_reason::chan_receive);
   until_waiting(wait_reason::select);
   until_waiting(wait_reason::mutex_lock);
+  // Who is about to wait has left its worker a little later.
+  until([] {
+    const taut::rt::snapshot left({});
+    return std::count_if(left.goroutines.begin(), left.goroutines.end(),
+                         [](const taut::rt::goroutine_record& g) { return g.stable; }) >= 3;
+  });
 
   const table t;
   const taut::rt::snapshot s({});
