@@ -12,7 +12,7 @@
 //   context      place and maker; who ended it, where
 //   worker       counters of steals, moves, refusals and sleeps; who started its thread; vector
 //                registers cleared before it sleeps
-//   samples      the looks at the flags of the profiles block and mutex; how long goroutines are
+//   samples      the look at the flag of the profile mutex; how long goroutines are
 //                ready before they run; stall reports
 //   in the user's code (public headers)
 //                places of calls; check words of handles, and that handles are wiped

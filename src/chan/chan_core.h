@@ -157,10 +157,11 @@ struct alignas(64) chan_core {
   const elem_ops* ops = nullptr;
   std::atomic<std::uint64_t> receives{0};  // where the oldest element is in the ring; and evidence:
                                            // there were as many sends, and what is buffered
-  // Who need not look at anything else, in the form of state_of(); 0: nobody. One comparison tells
-  // that the caller is a goroutine, that nobody waits on the other side, and that the fact of who
-  // did it last is true as it is.
-  std::uint64_t sender_at_once = 0, receiver_at_once = 0;
+  // Who need not look at anything else, in the form of state_of(). One comparison tells that the
+  // caller need not look closer, that nobody waits on the other side, and that the fact of who did
+  // it last is true as it is.
+  static constexpr std::uint64_t nobody = 1;  // the state of none: 0 is that of all threads
+  std::uint64_t sender_at_once = nobody, receiver_at_once = nobody;
 
   // --- Second line.
   rt::wait_queue receivers, senders;
@@ -188,7 +189,7 @@ struct alignas(64) chan_core {
     if constexpr (!rt::records) return;
     if (TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where))) return;
     if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    sender_at_once = 0;
+    sender_at_once = nobody;
     last_send.set(by, where);
   }
   // As above, of one that waits: then it is told whether the one before was the same.
@@ -199,7 +200,7 @@ struct alignas(64) chan_core {
       return;
     }
     note_before();
-    sender_at_once = 0;
+    sender_at_once = nobody;
     last_send.set(by, where);
   }
   // What was the last send is the one before it, from now on.
@@ -210,7 +211,7 @@ struct alignas(64) chan_core {
   void note_receive(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
     if (TAUT_LIKELY(last_receive.is_of(by) && last_receive.is_at(where))) return;
-    receiver_at_once = 0;
+    receiver_at_once = nobody;
     last_receive.set(by, where);
   }
   // And that nobody waits on the other side.
@@ -224,11 +225,11 @@ struct alignas(64) chan_core {
   }
   // Puts a waiter to those who wait to send, or to receive. Under the lock.
   void add_sender(rt::waiter& w) noexcept {
-    if constexpr (rt::records) receiver_at_once = 0;
+    if constexpr (rt::records) receiver_at_once = nobody;
     senders.append(w);
   }
   void add_receiver(rt::waiter& w) noexcept {
-    if constexpr (rt::records) sender_at_once = 0;
+    if constexpr (rt::records) sender_at_once = nobody;
     receivers.append(w);
   }
 

@@ -112,6 +112,8 @@ TAUT_NOINLINE void add(contention kind, double count, double nanoseconds) noexce
 bool set_block_rate(std::int64_t nanoseconds) noexcept {
   if (nanoseconds > 0 && !make_table()) return false;
   block_profile_rate.store(std::max<std::int64_t>(nanoseconds, 0));
+  // The registry looks at the rate after it has shown new descriptors: one of both sees the other.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
   // Until the rate is what was told to all: another may be setting it.
   for (bool told = !blocks_are_profiled(); told != blocks_are_profiled();) {
     told = blocks_are_profiled();

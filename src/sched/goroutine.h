@@ -98,7 +98,7 @@ struct waiter {
 };
 static_assert(sizeof(waiter) == 64);
 
-// Three lines are what a go, a dispatch and an end touch, but the worker's; waits have two more.
+// A go, a dispatch and an end touch the first two lines; a wait has two more.
 struct alignas(64) goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
   // was taken from.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <thread>
 
 #include "chan/chan_core.h"
 #include "diag/snapshot.h"
@@ -20,6 +21,7 @@ using taut::chan;
 using taut::go;
 using taut::rt::channel_record;
 using taut::rt::wait_reason;
+using taut::test::until;
 using taut::test::until_waiting;
 
 template <class T>
@@ -96,14 +98,14 @@ void keeps_up() {
   const auto last_receive = [&] { return taut::detail::owner_of(core.last_receive.owner.load()); };
   const auto holds = [&] {
     const taut::rt::hold h(core.guard);
-    return (core.sender_at_once == 0 ||
+    return (core.sender_at_once == core.nobody ||
             (core.sender_at_once == core.last_send.owner.load() && core.receivers.empty())) &&
-           (core.receiver_at_once == 0 ||
+           (core.receiver_at_once == core.nobody ||
             (core.receiver_at_once == core.last_receive.owner.load() && core.senders.empty()));
   };
   const auto nobody = [&](const std::uint64_t& at_once) {
     const taut::rt::hold h(core.guard);
-    return at_once == 0;
+    return at_once == core.nobody;
   };
   for (int i = 0; i < 3; ++i) {
     c.send(1);
@@ -155,6 +157,28 @@ void keeps_up() {
 }
 
 RUNTIME_TEST(channel_facts, keep_up_with_who_goes_on) { keeps_up(); }
+
+// A thread has no number to be known by: who waits is looked for each time.
+RUNTIME_TEST(channel_facts, a_thread_hands_over_to_who_waits) {
+  constexpr int times = 4;
+  chan<long> c(8);
+  taut::wait_group done;
+  done.go([&] {
+    for (long i = 0; i < times; ++i) EXPECT_EQ(c.recv(), i);
+  });
+  std::atomic<bool> ended{false};
+  std::thread thread([&] {
+    for (long i = 0; i < times; ++i) {
+      until_waiting(wait_reason::chan_receive);
+      taut::select(taut::send(c, i));
+      EXPECT_EQ(c.len(), 0u) << i;
+    }
+    ended = true;
+  });
+  until([&] { return ended.load(); });
+  thread.join();
+  done.wait();
+}
 
 RUNTIME_TEST(channel_facts, tell_who_did_what_last_and_where) {
   tells<short>();
