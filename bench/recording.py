@@ -4,8 +4,8 @@
 
 Two builds that run one after the other meet the same machine, so each pair gives one ratio, and the median of the ratios
 is the row's cost. Rows take turns, pair after pair, so that a bad minute does not fall on one row. In each turn both
-programs are linked anew, in another order (layouts.py), so that the luck of one link does not count as a cost; each runs
-a few times, and its least counts: whatever else ran can only have added to it. Where the clock is too noisy to tell, the
+programs are linked anew, in another order and with their functions shifted (layouts.py), so that the luck of where code
+lies does not count as a cost; each runs a few times, and its least counts: whatever else ran can only have added to it. Where the clock is too noisy to tell, the
 instructions of the hot paths are not: they are counted for both builds too (instructions.py).
 
 usage: recording.py [--rows REGEX] [--pairs N] [--least-of N] [--seconds S] [--minutes M] [--json FILE] [--no-times]
@@ -54,7 +54,7 @@ def options():
     parser.add_argument("--no-times", action="store_true", help="count instructions only")
     parser.add_argument("--no-counts", action="store_true", help="measure times only: needs no valgrind")
     parser.add_argument("--one-link", action="store_true",
-                        help="measure the programs as they are, not linked anew in another order for each turn")
+                        help="measure the programs as they are, not linked anew for each turn, with their code elsewhere")
     parser.add_argument("--save", action="store_true", help=f"put the figures into {PAGE.relative_to(run.ROOT)}")
     parser.add_argument("--list", action="store_true", help="print the rows and what they measure, run nothing")
     chosen = parser.parse_args()
@@ -137,20 +137,24 @@ class Group:
 
 
 class Relinked:
-    """Folders of the programs of both builds, linked anew for each turn: the same order, of other objects."""
+    """Folders of the programs of both builds, linked anew for each turn: the same order and shifts, of other objects."""
 
     def __init__(self, chosen):
         programs = sorted({r.ours[0] for r in chosen.rows})
-        self.linkers = {side: [layouts.Linker(build, p) for p in programs]
-                        for side, build in (("with", chosen.build), ("without", chosen.without))}
-        self.folders = {side: run.OUT / "layouts" / side for side in self.linkers}
-        for folder in self.folders.values():
-            folder.mkdir(parents=True, exist_ok=True)
+        self.linkers, self.placers, self.folders = {}, {}, {}
+        for side, build in (("with", chosen.build), ("without", chosen.without)):
+            self.folders[side] = run.OUT / "layouts" / side
+            self.linkers[side] = [layouts.Linker(build, p) for p in programs]
+            self.placers[side] = layouts.Placer(build, self.folders[side] / "objects")
+            print(f"[0/{chosen.pairs}] compiling {build}, to place its functions", file=sys.stderr, flush=True)
+            for linker in self.linkers[side]:
+                self.placers[side].compile(linker.objects)
 
     def link(self, turn):
         for side, linkers in self.linkers.items():
+            placed = self.placers[side].place(turn)
             for linker in linkers:
-                linker.link(turn, self.folders[side])
+                linker.link(turn, self.folders[side], placed)
 
 
 def measure_times(chosen, folders):
