@@ -34,6 +34,8 @@ OPERATIONS = [
     ("lock, unlock", "lock", None, "a free mutex"),
     ("select, 2 ready", "select_ready", "select_fill", "select over two channels that hold something"),
     ("select, otherwise", "select_otherwise", None, "select over an empty channel, and otherwise"),
+    ("select, hand over", "select_hand_over", None, "two sends that wait, each taken by a select over two channels"),
+    ("gather", "gather", None, "make a channel, start ten goroutines that send into it once each, receive ten times"),
     ("go, join", "spawn", None, "start a goroutine that does nothing, and wait for it"),
 ]
 

@@ -90,6 +90,32 @@ void select_otherwise(int n) {
   for (int i = 0; i < n; ++i) taut::select(taut::recv(a), taut::otherwise());
 }
 
+// A send that waits each time, for who selects among two; there and back.
+void select_hand_over(int n) {
+  numbers a(0), b(0), never(0);
+  taut::wait_group group;
+  group.go([=] {
+    for (int i = 0; i < n; ++i) {
+      taut::select(taut::recv(a), taut::recv(never));
+      b.send(i);
+    }
+  });
+  for (int i = 0; i < n; ++i) {
+    a.send(i);
+    taut::select(taut::recv(b), taut::recv(never));
+  }
+  group.wait();
+}
+
+// A channel is made, and each of ten goroutines sends into it once.
+void gather(int n) {
+  for (int i = 0; i < n; ++i) {
+    numbers answers(0);
+    for (int g = 0; g < 10; ++g) taut::go([=] { answers.send(g); });
+    for (int g = 0; g < 10; ++g) answers.recv();
+  }
+}
+
 void lock(int n) {
   taut::mutex m;
   for (int i = 0; i < n; ++i) {
@@ -113,6 +139,8 @@ constexpr operation operations[] = {
     {"select_fill", select_fill},
     {"select_ready", select_ready},
     {"select_otherwise", select_otherwise},
+    {"select_hand_over", select_hand_over},
+    {"gather", gather},
     {"lock", lock},
 };
 

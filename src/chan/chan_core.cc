@@ -5,6 +5,7 @@
 // Memory order
 //   MO-1  as in chan_core.h: peeks without the lock.
 //   MO-2  as in chan_core.h: evidence.
+//   MO-3  relaxed: the caller's own word.
 #include "chan/chan_core.h"
 
 #include "base/clock.h"
@@ -53,14 +54,15 @@ TAUT_ALWAYS_INLINE std::uint8_t wait_in(chan_core& c, bool sends, goroutine* g, 
   w.success = false;
   w.claimable = mask != 0;
   sends ? c.add_sender(w) : c.add_receiver(w);
-  if (TAUT_UNLIKELY(mask != 0) && interrupted_before_park(g)) {
+  // Asked of memory, now and after the wait, in place of a register that would have to be saved.
+  if (TAUT_UNLIKELY(w.claimable) && interrupted_before_park(g)) {
     (sends ? c.senders : c.receivers).unlink(w);
     c.guard.release();
     return end_claimable(g);
   }
   c.guard.announce_release();
   park_recorded(g, release_lock, &c.guard);
-  if (TAUT_LIKELY(mask == 0)) return 0;
+  if (TAUT_LIKELY(g->wait_mask.load(std::memory_order_relaxed) == 0)) return 0;  // MO-3
   if (g->ended_by != 0) unlink_own(c, w);
   return end_claimable(g);
 }
@@ -88,7 +90,8 @@ class limited_wait {
     std::uint8_t asked = 0;
     if (limit.context != nullptr) asked |= interrupt::context;
     if (limit.deadline != nullptr) asked |= interrupt::deadline;
-    const std::uint8_t mask = interrupts_for(g, asked);
+    const std::uint8_t some = interrupts_for(g, asked);
+    const std::uint8_t mask = some == 0 ? interrupt::none : some;  // a context that never ends
     begin_claimable(g, mask);
     return mask;
   }
@@ -156,6 +159,20 @@ outcome accept(chan_core& c, void* element, std::uint64_t by, site where) noexce
   return outcome::done;
 }
 
+void send_to_first(chan_core& c, void* element) noexcept {
+  waiter* const w = c.receivers.head();
+  c.receivers.unlink_first(*w);
+  if (c.at_once != 0 && c.receivers.empty()) c.sends_at_once();
+  hand_to(c, w, element);
+}
+
+bool recv_from_first(chan_core& c, void* element) noexcept {
+  waiter* const w = c.senders.head();
+  c.senders.unlink_first(*w);
+  take_from(c, w, element);
+  return true;
+}
+
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
   if constexpr (!records) return;
   hold h(c.guard);
@@ -167,6 +184,7 @@ void block_forever(wait_reason why, site where) {
   for (;;) {
     const std::uint8_t mask = interrupts_for(g, 0);
     if (mask == 0) {
+      g->single.queue = g;  // in no queue, and yet it waits, and for ever: is_linked()
       park(g, {why, nullptr, where}, nullptr, nullptr);
       continue;
     }
@@ -193,121 +211,127 @@ goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_
   return g;
 }
 
-// --- What is not done at once. me: state_of() the caller, which has c's lock; or look_closer, and
-// it has not. What is usual is done without saved registers; all else, and each wait, by another
-// function. A wait has one place in the code, however it was come to: profiles group by addresses.
+// --- What is not done at once. me: state_of() the caller. A wait has one place in the code,
+// however it was come to: profiles group by addresses, and each way is a chain of tail calls (which
+// CMakeLists.txt asks for). What is usual needs no saved registers.
 
-// Whoever waits on the other side, whoever calls. The lock is held but when it is done.
-TAUT_NOINLINE outcome offer_generally(chan_core* c, void* element, site where,
-                                      std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_send_nil, where));
-  return offer(*c, element, me, where);
-}
-TAUT_NOINLINE outcome accept_generally(chan_core* c, void* element, site where,
-                                       std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_receive_nil, where));
-  return accept(*c, element, me, where);
-}
+}  // namespace
 
-// The caller has c's lock, perhaps only now; me is state_of() it. Or not: me is look_closer.
-TAUT_ALWAYS_INLINE bool has_lock(chan_core* c, std::uint64_t& me) noexcept TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(me != look_closer)) return true;
-  if (c == nullptr) return false;
-  me = thread_owner_state();
-  if (me == look_closer) return false;
-  c->guard.acquire();
-  return true;
-}
-
-// To or from the first who waits, and for nothing else.
-TAUT_NOINLINE void send_to_first(chan_core* c, void* element, site where,
-                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  waiter* const w = c->receivers.head();
-  c->receivers.unlink_first(*w);
-  c->note_send(me, where);
-  if (c->at_once != 0 && c->receivers.empty()) c->sends_at_once();
-  hand_to(*c, w, element);
-}
-TAUT_NOINLINE bool recv_from_first(chan_core* c, void* element, site where,
-                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  waiter* const w = c->senders.head();
-  c->senders.unlink_first(*w);
-  c->note_receive(me, where);
-  take_from(*c, w, element);
-  return true;
-}
-
-TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where,
-                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* g = nullptr;
-  if (TAUT_LIKELY(has_lock(c, me))) {
-    waiter* const w = c->receivers.head();
-    if (TAUT_LIKELY(w != nullptr && !w->claimable)) return send_to_first(c, element, where, me);
-    if (w == nullptr && count_of(*c) < c->at_once) {  // another was the last, or it was elsewhere
-      c->note_send(me, where);
-      c->sends_at_once();
-      if (offer_at_once(*c, element, me)) return;
-    }
-    if (w == nullptr && count_of(*c) == c->capacity && !is_closed(*c)) g = running_goroutine();
-  }
-  if (TAUT_UNLIKELY(g == nullptr)) {
-    const outcome o = offer_generally(c, element, where, me);
-    if (o == outcome::done) return;
-    if (o == outcome::closed) {
-      c->guard.release();
-      throw panic("send on closed channel");
-    }
-    g = current_goroutine();
-  }
+TAUT_NOINLINE void chan_send_waits(chan_core* c, void* element, site where,
+                                   goroutine* g) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  c->note_waiting_send(state_of(g), where);
   record_wait(g, wait_info{wait_reason::chan_send, c, where});
   const std::uint8_t why = wait_in(*c, true, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
-    record_leaving(*c, true, g, where, left_for::context);
+    record_leaving(*c, true, g, recorded_site(g), left_for::context);
     throw_interrupt(why);
   }
   if (TAUT_UNLIKELY(!g->single.success)) throw panic("send on closed channel");
 }
-
-TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where,
-                               std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  goroutine* g = nullptr;
-  if (TAUT_LIKELY(has_lock(c, me))) {
-    waiter* const w = c->senders.head();
-    const bool none = count_of(*c) == 0;
-    if (none && w != nullptr && !w->claimable) return recv_from_first(c, element, where, me);
-    if (w == nullptr && !none && c->at_once != 0) {  // another was the last, or it was elsewhere
-      c->note_receive(me, where);
-      c->receives_at_once();
-      if (accept_at_once(*c, element, me)) return true;
-    }
-    if (TAUT_LIKELY(w == nullptr && none && !is_closed(*c))) g = running_goroutine();
-  }
-  if (TAUT_UNLIKELY(g == nullptr)) {
-    const outcome o = accept_generally(c, element, where, me);
-    if (o == outcome::done) return true;
-    if (o == outcome::closed) {
-      c->guard.release();
-      return false;
-    }
-    g = current_goroutine();
-  }
+TAUT_NOINLINE bool chan_recv_waits(chan_core* c, void* element, site where,
+                                   goroutine* g) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  c->note_receive(state_of(g), where);
   record_wait(g, wait_info{wait_reason::chan_receive, c, where});
   const std::uint8_t why = wait_in(*c, false, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
-    record_leaving(*c, false, g, where, left_for::context);
+    record_leaving(*c, false, g, recorded_site(g), left_for::context);
     throw_interrupt(why);
   }
   return g->single.success;
 }
 
+namespace {
+
+// Whoever waits on the other side, whoever calls. c is locked if me is not look_closer.
+TAUT_NOINLINE void send_generally(chan_core* c, void* element, site where,
+                                  std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_send_nil, where));
+  const outcome o = offer(*c, element, me, where);
+  if (o == outcome::done) return;
+  if (o == outcome::closed) {
+    c->guard.release();
+    throw panic("send on closed channel");
+  }
+  c->note_waiting_send(me, where);
+  chan_send_waits(c, element, where, current_goroutine());
+}
+TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, site where,
+                                  std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_receive_nil, where));
+  const outcome o = accept(*c, element, me, where);
+  if (o == outcome::done) return true;
+  if (o == outcome::closed) {
+    c->guard.release();
+    return false;
+  }
+  c->note_receive(me, where);
+  return chan_recv_waits(c, element, where, current_goroutine());
+}
+
+// c is locked by goroutine me. noted: it is the last already, where it is.
+TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std::uint64_t me,
+                                    bool noted) TAUT_LOCKS_BY_HAND {
+  if (waiter* const w = c->receivers.head(); w != nullptr) {
+    if (TAUT_LIKELY(!w->claimable)) {
+      if (!noted) c->note_other_send(me, where);
+      return send_to_first(*c, element);
+    }
+  } else if (const std::uint32_t n = count_of(*c); n < c->at_once) {
+    if (!noted) c->note_other_send(me, where);
+    c->sends_at_once();
+    if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
+  } else if (TAUT_LIKELY(n == c->capacity && !is_closed(*c))) {
+    noted ? c->note_sent_twice() : c->note_other_waiting_send(me, where);
+    return chan_send_waits(c, element, where, current_worker()->current);
+  }
+  send_generally(c, element, where, me);
+}
+TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, site where, std::uint64_t me,
+                                    bool noted) TAUT_LOCKS_BY_HAND {
+  waiter* const w = c->senders.head();
+  if (count_of(*c) == 0) {
+    if (w != nullptr) {
+      if (TAUT_LIKELY(!w->claimable)) {
+        if (!noted) c->note_other_receive(me, where);
+        return recv_from_first(*c, element);
+      }
+    } else if (TAUT_LIKELY(!is_closed(*c))) {
+      if (!noted) c->note_other_receive(me, where);
+      return chan_recv_waits(c, element, where, current_worker()->current);
+    }
+  } else if (w == nullptr && c->at_once != 0) {
+    if (!noted) c->note_other_receive(me, where);
+    c->receives_at_once();
+    if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
+  }
+  return recv_generally(c, element, where, me);
+}
+
+// The caller gets c's lock, and me; or not: me is look_closer.
+TAUT_ALWAYS_INLINE bool get_lock(chan_core* c, std::uint64_t& me) noexcept TAUT_LOCKS_BY_HAND {
+  me = c == nullptr ? look_closer : thread_owner_state();
+  if (TAUT_UNLIKELY(me == look_closer)) return false;
+  c->guard.acquire();
+  return true;
+}
+TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  std::uint64_t me;
+  if (TAUT_LIKELY(get_lock(c, me)))
+    return send_locked(c, element, where, me, c->is_last_send(me, where));
+  send_generally(c, element, where, me);
+}
+TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
+  std::uint64_t me;
+  if (TAUT_LIKELY(get_lock(c, me)))
+    return recv_locked(c, element, where, me, c->is_last_receive(me, where));
+  return recv_generally(c, element, where, me);
+}
+
 // The caller may go the usual way, as far as can be said without the lock, and has it now. The
-// place is looked at here, where the line is only read.
+// place is looked at here, where the line is only read: if the caller is the last then, that is
+// true, for nobody else notes anything of it.
 TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, chan_fact chan_core::* fact,
                                      site where) noexcept TAUT_LOCKS_BY_HAND {
   if constexpr (!records) {
@@ -317,28 +341,57 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, chan_fact c
          TAUT_LIKELY(c->guard.acquire_at_once());
 }
 
+// lock_usually() has the lock. me may be look_closer, whom nobody notes.
+TAUT_NOINLINE void send_as_other(chan_core* c, void* element, site where,
+                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (TAUT_LIKELY(me != look_closer)) return send_locked(c, element, where, me, false);
+  c->guard.release();
+  send_generally(c, element, where, me);
+}
+TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
+                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (TAUT_LIKELY(c->last_send.is_of(me))) return send_locked(c, element, where, me, true);
+  send_as_other(c, element, where, me);
+}
+TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
+                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (TAUT_LIKELY(me != look_closer)) return recv_locked(c, element, where, me, false);
+  c->guard.release();
+  return recv_generally(c, element, where, me);
+}
+TAUT_NOINLINE bool recv_or_wait(chan_core* c, void* element, site where,
+                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
+  if (TAUT_LIKELY(c->last_receive.is_of(me))) return recv_locked(c, element, where, me, true);
+  return recv_as_other(c, element, where, me);
+}
+
+// Without tail calls a second way to a wait would be a second stack.
+#if defined(TAUT_TSAN) || defined(TAUT_ASAN) || !defined(__OPTIMIZE__)
+constexpr bool tail_calls = false;
+#else
+constexpr bool tail_calls = true;
+#endif
+
 }  // namespace
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  std::uint64_t me = thread_owner_state();
+  const std::uint64_t me = thread_owner_state();
   if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_send, where))) {
     if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
-    if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
-  } else {
-    me = look_closer;
+    if (tail_calls) return send_or_wait(c, element, where, me);
+    c->guard.release();
   }
-  send_slowly(c, element, where, me);
+  send_slowly(c, element, where);
 }
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  std::uint64_t me = thread_owner_state();
+  const std::uint64_t me = thread_owner_state();
   if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_receive, where))) {
     if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
-    if (records && TAUT_UNLIKELY(me == look_closer)) c->guard.release();
-  } else {
-    me = look_closer;
+    if (tail_calls) return recv_or_wait(c, element, where, me);
+    c->guard.release();
   }
-  return recv_slowly(c, element, where, me);
+  return recv_slowly(c, element, where);
 }
 
 std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {

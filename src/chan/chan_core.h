@@ -113,10 +113,16 @@ struct chan_fact {
   }
   void set(std::uint64_t by, site at) noexcept {
     if constexpr (!records) return;
+    owner.store(by, std::memory_order_relaxed);  // MO-2
+    where.store(at, std::memory_order_relaxed);  // MO-2
+  }
+  // As above, of a fact that is mostly the same, in a line that is only read then.
+  void keep(std::uint64_t by, site at) noexcept {
+    if constexpr (!records) return;
     store_if_changed(owner, by);
     store_if_changed(where, at);
   }
-  bool is_of(std::uint64_t by) const noexcept { return holds(owner, by); }
+  bool is_of(std::uint64_t by) const noexcept { return !records || holds(owner, by); }
   bool is_at(site at) const noexcept { return !records || holds(where, at); }
 };
 
@@ -126,12 +132,15 @@ enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
 // The last receiver, or sender, that gave up: evidence for who still waits on the other side.
 struct chan_leaving {
   chan_fact by;
-  std::atomic<std::uint64_t> what{0};  // why, in the low byte; after how many receives, or sends
+  std::atomic<std::uint64_t> what{0};  // 8 times how many receives, or sends, were before; and why
+  void set_what(std::uint64_t after, left_for why) noexcept {
+    what.store(after * 8 + static_cast<std::uint64_t>(why), std::memory_order_relaxed);  // MO-2
+  }
   left_for why() const noexcept {
-    return static_cast<left_for>(what.load(std::memory_order_relaxed) & 0xff);  // MO-2
+    return static_cast<left_for>(what.load(std::memory_order_relaxed) % 8);  // MO-2
   }
   std::uint64_t after() const noexcept {
-    return what.load(std::memory_order_relaxed) >> 8;  // MO-2
+    return what.load(std::memory_order_relaxed) / 8;  // MO-2
   }
 };
 
@@ -140,15 +149,15 @@ struct chan_leaving {
 namespace detail {
 
 // Two cache lines are what an operation touches, evidence and all, the second mostly to read; the
-// third is touched when handles are made and die, or a send waits.
+// third is touched when handles are made and die, or another sends.
 struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
-  bool typed = false;          // closes when its last sending handle dies
   bool orphan = false;         // no handle is left, yet somebody waits
   bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
-  bool half_words = false;  // elements are of 4 bytes; used if at_once is not 0
+  bool half_words = false;              // elements are of 4 bytes; used if at_once is not 0
+  std::atomic<bool> sent_twice{false};  // evidence: previous_send is rather the same as last_send
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
@@ -172,13 +181,13 @@ struct alignas(64) chan_core {
   void (*no_receiver)(void* feeder) noexcept = nullptr;  // called when the last receiving handle
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
+  bool typed = false;                                    // closes when its last sending handle dies
   // --- Evidence.
-  rt::chan_fact previous_send;                // before the last, or begun
-  std::atomic<bool> sent_twice{false};        // rather: the same as the last
+  rt::chan_fact previous_send;                // before the last, or begun: sent_twice
   std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
-  std::atomic<std::uint64_t> dropped_by{0};
-  std::atomic<bool> timer_armed{false};  // a tick will come by itself: who waits here is alive
-  std::atomic<bool> alive{false};        // false: freed, or not made yet
+  std::atomic<std::uint64_t> dropped_by{0};   // as state_of() has it
+  std::atomic<bool> timer_armed{false};       // a tick will come by itself: who waits here is alive
+  std::atomic<bool> alive{false};             // false: freed, or not made yet
   std::uint64_t maker = 0;
   site made;
   rt::chan_fact closer;
@@ -187,32 +196,47 @@ struct alignas(64) chan_core {
   // Notes who sends, or receives. Under the lock.
   void note_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where))) return;
-    if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    sender_at_once = nobody;
-    last_send.set(by, where);
+    if (!is_last_send(by, where)) note_other_send(by, where);
   }
   // As above, of one that waits: then it is told whether the one before was the same.
   void note_waiting_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where))) {
-      sent_twice.store(true, std::memory_order_relaxed);  // MO-2
-      return;
-    }
+    is_last_send(by, where) ? note_sent_twice() : note_other_waiting_send(by, where);
+  }
+  void note_receive(std::uint64_t by, site where) noexcept {
+    if constexpr (!rt::records) return;
+    if (!is_last_receive(by, where)) note_other_receive(by, where);
+  }
+  bool is_last_send(std::uint64_t by, site where) const noexcept {
+    return TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where));
+  }
+  bool is_last_receive(std::uint64_t by, site where) const noexcept {
+    return TAUT_LIKELY(last_receive.is_of(by) && last_receive.is_at(where));
+  }
+  // The same, of one that is known to be the last, or to be another.
+  void note_sent_twice() noexcept {
+    if constexpr (!rt::records) return;
+    if (TAUT_UNLIKELY(!sent_twice.load(std::memory_order_relaxed)))  // MO-2
+      sent_twice.store(true, std::memory_order_relaxed);             // MO-2
+  }
+  void note_other_send(std::uint64_t by, site where) noexcept {
+    if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
+    sender_at_once = nobody;
+    last_send.set(by, where);
+  }
+  void note_other_waiting_send(std::uint64_t by, site where) noexcept {
     note_before();
     sender_at_once = nobody;
     last_send.set(by, where);
+  }
+  void note_other_receive(std::uint64_t by, site where) noexcept {
+    receiver_at_once = nobody;
+    last_receive.set(by, where);
   }
   // What was the last send is the one before it, from now on.
   void note_before() noexcept {
     sent_twice.store(false, std::memory_order_relaxed);  // MO-2
     previous_send.set(last_send);
-  }
-  void note_receive(std::uint64_t by, site where) noexcept {
-    if constexpr (!rt::records) return;
-    if (TAUT_LIKELY(last_receive.is_of(by) && last_receive.is_at(where))) return;
-    receiver_at_once = nobody;
-    last_receive.set(by, where);
   }
   // And that nobody waits on the other side.
   void sends_at_once() noexcept {
@@ -223,13 +247,17 @@ struct alignas(64) chan_core {
     if constexpr (rt::records)
       receiver_at_once = last_receive.owner.load(std::memory_order_relaxed);  // MO-2
   }
+  // Mostly it is so already, as in store_if_changed.h.
+  static void nobody_at_once(std::uint64_t& who) noexcept {
+    if (TAUT_UNLIKELY(who != nobody)) who = nobody;
+  }
   // Puts a waiter to those who wait to send, or to receive. Under the lock.
   void add_sender(rt::waiter& w) noexcept {
-    if constexpr (rt::records) receiver_at_once = nobody;
+    if constexpr (rt::records) nobody_at_once(receiver_at_once);
     senders.append(w);
   }
   void add_receiver(rt::waiter& w) noexcept {
-    if constexpr (rt::records) sender_at_once = nobody;
+    if constexpr (rt::records) nobody_at_once(sender_at_once);
     receivers.append(w);
   }
 
@@ -246,6 +274,10 @@ inline std::uint64_t sends_of(const chan_core& c) noexcept {
   return c.receives.load(std::memory_order_relaxed) +  // MO-2
          c.count.load(std::memory_order_relaxed);      // MO-1
 }
+
+// The waits of goroutine g, which is noted and has c's lock. Commands know them by their names.
+void chan_send_waits(chan_core* c, void* element, site where, rt::goroutine* g);
+bool chan_recv_waits(chan_core* c, void* element, site where, rt::goroutine* g);
 
 static_assert(offsetof(chan_core, receivers) == 64 && offsetof(chan_core, handles) == 128);
 
@@ -274,6 +306,11 @@ outcome offer(chan_core& c, void* element, std::uint64_t by,
               site where) noexcept TAUT_LOCKS_BY_HAND;
 outcome accept(chan_core& c, void* element, std::uint64_t by,
                site where) noexcept TAUT_LOCKS_BY_HAND;
+
+// To or from the first who waits, and for nothing else. c's lock is held, and released; the caller
+// is noted.
+void send_to_first(chan_core& c, void* element) noexcept TAUT_LOCKS_BY_HAND;
+bool recv_from_first(chan_core& c, void* element) noexcept TAUT_LOCKS_BY_HAND;  // true
 
 TAUT_ALWAYS_INLINE std::uint64_t state_of(const goroutine* g) noexcept {
   return detail::state_of(g->id.load(std::memory_order_relaxed));  // MO-2
@@ -335,8 +372,8 @@ TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t by, 
   chan_leaving& l = sends ? c.sender_left : c.receiver_left;
   const std::uint64_t after =
       sends ? detail::sends_of(c) : c.receives.load(std::memory_order_relaxed);  // MO-2
-  l.by.set(by, where);
-  l.what.store(after << 8 | static_cast<std::uint64_t>(why), std::memory_order_relaxed);  // MO-2
+  l.by.keep(by, where);
+  l.set_what(after, why);
 }
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 

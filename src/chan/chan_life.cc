@@ -57,10 +57,12 @@ TAUT_ALWAYS_INLINE std::uint64_t id_of_caller() noexcept {
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
 
-// A handle ends that is not all there is. from: where, as a return address.
-TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, std::uintptr_t from) noexcept {
-  c.dropped_at.store(from, std::memory_order_relaxed);            // MO-2
-  c.dropped_by.store(id_of_caller(), std::memory_order_relaxed);  // MO-2
+// A handle ends that is not all there is. from: where, as a return address. by: state_of() who ends
+// it.
+TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, std::uintptr_t from,
+                                       std::uint64_t by) noexcept {
+  c.dropped_at.store(from, std::memory_order_relaxed);  // MO-2
+  c.dropped_by.store(by, std::memory_order_relaxed);    // MO-2
 }
 
 void destroy(chan_core* c) noexcept {
@@ -130,8 +132,23 @@ void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
   c->handles.fetch_add(rights, std::memory_order_relaxed);  // MO-2
 }
 
-void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
-  const auto from = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
+namespace {
+
+// No handle is left.
+TAUT_NOINLINE void end_of_handles(chan_core* c, std::uintptr_t from) noexcept TAUT_LOCKS_BY_HAND {
+  c->guard.acquire();
+  const bool waited_on = !c->receivers.empty() || !c->senders.empty();
+  if (records && waited_on) {
+    c->orphan = true;
+    record_dropped(*c, from, state_of(id_of_caller()));
+  }
+  c->guard.release();
+  if (!waited_on) destroy(c);
+}
+
+// A handle of a channel that closes by itself, or has a feeder; or that ends where nobody is told
+// at once.
+TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr_t from) noexcept {
   const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
   void* const feeder = c->feeder;
   const bool may_close = c->typed && senders_of(rights) != 0;
@@ -144,24 +161,29 @@ void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
       close_from_runtime(*c, id_of_caller(), {});
       before = c->handles.load(std::memory_order_relaxed);  // MO-2
     }
-    // Of a channel that goes with it nobody will ask. Before it counts no more: after that, the
-    // channel may be gone.
-    if (records && before != rights) record_dropped(*c, from);
+    if (records && before != rights) record_dropped(*c, from, state_of(id_of_caller()));
   } while (!c->handles.compare_exchange_weak(before, before - rights));
   if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
     // The feeder has a handle of its own, and gives it up now.
     no_receiver(feeder);
     return;
   }
-  if (before != rights) return;
-  c->guard.acquire();
-  const bool waited_on = !c->receivers.empty() || !c->senders.empty();
-  if (records && waited_on) {
-    c->orphan = true;
-    record_dropped(*c, from);
+  if (before == rights) end_of_handles(c, from);
+}
+
+}  // namespace
+
+void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
+  const auto from = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
+  if (TAUT_UNLIKELY(c->typed || c->no_receiver != nullptr)) return unref_slowly(c, rights, from);
+  // Of a channel that goes with it nobody will ask. Before it counts no more: after that, the
+  // channel may be gone.
+  if (records && c->handles.load(std::memory_order_relaxed) != rights) {  // MO-2
+    const std::uint64_t me = thread_owner_state();
+    if (TAUT_UNLIKELY(me == look_closer)) return unref_slowly(c, rights, from);
+    record_dropped(*c, from, me);
   }
-  c->guard.release();
-  if (!waited_on) destroy(c);
+  if (c->handles.fetch_sub(rights) == rights) end_of_handles(c, from);
 }
 
 void chan_close(chan_core* c, site where) TAUT_LOCKS_BY_HAND {

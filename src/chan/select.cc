@@ -8,6 +8,9 @@
 //
 // Locks         rank::chan, several, in address order; they cross the switch and are released by
 // the commit.
+//
+// Memory order
+//   MO-1  as in chan_core.h: read under the lock here.
 #include "taut/select.h"
 
 #include <algorithm>
@@ -70,25 +73,43 @@ outcome attempt(select_case& s, std::uint64_t by, site where) noexcept TAUT_LOCK
   return o;
 }
 
-// Locks the channel and does the same, if it can be done at once, of one that no timer feeds. Else
-// the lock is still held.
-TAUT_ALWAYS_INLINE bool attempt_at_once(select_case& s, std::uint64_t by,
+// Locks the channel and does the same, if it can be done at once, or with the first who waits on
+// the other side, of one that no timer feeds. Else the lock is still held.
+TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
                                         site where) noexcept TAUT_LOCKS_BY_HAND {
   chan_core& c = *s.channel;
+  s.received = false;
   if (s.sends) {
-    const bool noted = c.last_send.is_at(where);
+    const bool here = c.last_send.is_at(where);  // true under the lock too, if it is by's
     c.guard.acquire();
-    s.received = noted && offer_at_once(c, s.element, by);
-  } else {
-    const bool noted = c.last_receive.is_at(where);
-    c.guard.acquire();
-    s.received = noted && accept_at_once(c, s.element, by);
+    if (TAUT_LIKELY(here) && offer_at_once(c, s.element, by)) {
+      s.received = true;
+      return true;
+    }
+    const waiter* const w = c.receivers.head();
+    if (w == nullptr || w->claimable) return false;
+    if (TAUT_UNLIKELY(!here || !c.last_send.is_of(by))) c.note_other_send(by, where);
+    s.received = true;
+    send_to_first(c, s.element);
+    return true;
   }
-  return s.received;
+  const bool here = c.last_receive.is_at(where);
+  c.guard.acquire();
+  if (TAUT_LIKELY(here) && accept_at_once(c, s.element, by)) {
+    s.received = true;
+    return true;
+  }
+  const waiter* const w = c.senders.head();
+  if (w == nullptr || w->claimable || c.count.load(std::memory_order_relaxed) != 0)  // MO-1
+    return false;
+  if (TAUT_UNLIKELY(!here || !c.last_receive.is_of(by))) c.note_other_receive(by, where);
+  s.received = true;
+  recv_from_first(c, s.element);
+  return true;
 }
 
 // Without a lock: surely not ready. A poll may trust it, for it was true at that moment.
-bool looks_unready(const select_case& s) noexcept {
+TAUT_ALWAYS_INLINE bool looks_unready(const select_case& s) noexcept {
   const chan_core& c = *s.channel;
   if (c.closed.load()) return false;
   return s.sends ? c.receivers.empty() && c.count.load() >= c.capacity
@@ -314,30 +335,22 @@ std::chrono::steady_clock::time_point select_deadline(
   return to_time_point(after.count() > no_deadline - t ? no_deadline - 1 : t + after.count());
 }
 
-std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
-                        const std::chrono::steady_clock::time_point* deadline,
-                        site where) TAUT_LOCKS_BY_HAND {
-  std::uint64_t me = thread_owner_state();
-  if (TAUT_UNLIKELY(me == look_closer)) {
-    choice_point();
-    me = state_of(current_goroutine()->id.load());
-  }
+// All but a poll of one channel that is disappointed. me: state_of() the caller. Not in a namespace
+// without a name: commands know a wait by this one.
+static TAUT_NOINLINE std::size_t select_one(select_case* cases, std::size_t count, select_mode mode,
+                                            const std::chrono::steady_clock::time_point* deadline,
+                                            site where, std::uint64_t me) TAUT_LOCKS_BY_HAND {
   if (count > max_select_cases) throw panic("select: more than 65535 cases");
   if (count == 0 && deadline == nullptr) {
     if (mode == select_mode::poll) return select_otherwise;
     block_forever(wait_reason::select_no_cases, where);
-  }
-  // One channel and otherwise: a poll that is usually disappointed.
-  if (count == 1 && mode == select_mode::poll &&
-      (cases->channel == nullptr || looks_unready(*cases))) {
-    return select_otherwise;
   }
   index_array order(count);
   const std::size_t used = random_order(cases, count, order);
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
     if (looks_unready(s)) continue;
-    if (TAUT_LIKELY(attempt_at_once(s, me, where)) ||
+    if (TAUT_LIKELY(attempt_usually(s, me, where)) ||
         run_or_release(cases, order, used, order[i], where)) {
       return order[i];
     }
@@ -346,6 +359,21 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
   if (mode == select_mode::poll)
     return used <= 1 ? select_otherwise : poll_all(cases, order, used, where);
   return wait_for_one(cases, count, order, used, deadline, where);
+}
+
+std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
+                        const std::chrono::steady_clock::time_point* deadline, site where) {
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_UNLIKELY(me == look_closer)) {
+    choice_point();
+    me = state_of(current_goroutine()->id.load());
+  }
+  // Without a saved register.
+  if (count == 1 && mode == select_mode::poll &&
+      (cases->channel == nullptr || looks_unready(*cases))) {
+    return select_otherwise;
+  }
+  return select_one(cases, count, mode, deadline, where, me);
 }
 
 }  // namespace detail

@@ -69,6 +69,7 @@ constexpr taut_debug_field fields[] = {
     TAUT_G(state),
     TAUT_G(reason),
     TAUT_G(claim),
+    field("goroutine.queue", offsetof(goroutine, single) + offsetof(waiter, queue), sizeof(void*)),
     TAUT_G(wait_mask),
     TAUT_G(pinned),
     TAUT_G(bound),

@@ -33,8 +33,6 @@
 #include "taut/shared_mutex.h"
 #include "taut/wait_group.h"
 
-#define TAUT_READS_OTHERS __attribute__((no_sanitize("address", "thread", "undefined")))
-
 TAUT_BEGIN_NAMESPACE
 namespace rt {
 namespace {
@@ -48,8 +46,8 @@ constexpr std::size_t most_contexts = 256;                // one above the other
 constexpr std::uintptr_t pointer_reach_below = 1024, pointer_reach_above = 64;
 
 // Not memcpy: sanitizers would check a stack that is not theirs to check.
-TAUT_READS_OTHERS void copy_words(std::uintptr_t* to, const std::uintptr_t* from,
-                                  std::size_t n) noexcept {
+TAUT_NO_SANITIZE void copy_words(std::uintptr_t* to, const std::uintptr_t* from,
+                                 std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) {
     to[i] = from[i];
     asm volatile("" ::: "memory");
@@ -99,22 +97,22 @@ std::size_t size_of(wait_reason r) noexcept {
 }
 
 // Of a channel that may be gone, its block something else's by now: then its byte may be any.
-TAUT_READS_OTHERS bool flag_of(const void* flag) noexcept {
+TAUT_NO_SANITIZE bool flag_of(const void* flag) noexcept {
   return *static_cast<const volatile unsigned char*>(flag) != 0;
 }
 
-TAUT_READS_OTHERS fact_record fact_of(const chan_fact& f) noexcept {
+TAUT_NO_SANITIZE fact_record fact_of(const chan_fact& f) noexcept {
   return {detail::owner_of(f.owner.load(std::memory_order_relaxed)),  // MO-2
           f.where.load(std::memory_order_relaxed)};                   // MO-2
 }
 
-TAUT_READS_OTHERS leaving_record leaving_of(const chan_leaving& l) noexcept {
+TAUT_NO_SANITIZE leaving_record leaving_of(const chan_leaving& l) noexcept {
   return {fact_of(l.by), l.after(), static_cast<std::uint8_t>(l.why())};
 }
 
 }  // namespace
 
-TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool facts) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_goroutine(const goroutine& from, bool facts) noexcept {
   goroutine_record g;
   g.dispatches = from.dispatches.load(std::memory_order_acquire);  // MO-1
   g.state = from.seen_state();
@@ -143,9 +141,7 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
   g.stack_low = reinterpret_cast<std::uintptr_t>(from.stack_low);
   g.stack_high = reinterpret_cast<std::uintptr_t>(from.stack_high);
   g.mine = &from == current_goroutine_or_null();
-  const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
-  g.linked =
-      claim == claim_state::none ? from.single.queue != nullptr : claim == claim_state::armed;
+  g.linked = from.is_linked();
   if (facts && g.waits() && g.reason == wait_reason::select) copy_cases(g, from);
   if (facts && g.waits()) {
     const std::uint8_t ends = from.wait_mask.load(std::memory_order_relaxed);  // MO-2
@@ -191,7 +187,7 @@ TAUT_READS_OTHERS void snapshot::copy_goroutine(const goroutine& from, bool fact
 
 // The cases lie in memory of the waiting goroutine: it is there while the goroutine waits, which
 // the last pass confirms.
-TAUT_READS_OTHERS void snapshot::copy_cases(goroutine_record& g, const goroutine& from) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_cases(goroutine_record& g, const goroutine& from) noexcept {
   const std::uint32_t n = from.wait_cases;
   const auto* list = static_cast<const detail::select_case*>(from.wait_case_list);
   if (n > detail::max_select_cases) return;
@@ -210,7 +206,7 @@ TAUT_READS_OTHERS void snapshot::copy_cases(goroutine_record& g, const goroutine
   }
 }
 
-TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   if (address == nullptr || by_channel_.find(key_of(address)) != mapped_index::none) return;
   const auto& from = *static_cast<const chan_core*>(address);
   channel_record c;
@@ -239,9 +235,9 @@ TAUT_READS_OTHERS void snapshot::copy_channel(const void* address) noexcept {
   // Armed is taken back after who waited was taken out, which the last pass sees.
   c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&
             !flag_of(&from.timer_armed);
-  std::atomic_thread_fence(std::memory_order_acquire);             // MO-1
-  c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
-  c.dropped_by = from.dropped_by.load(std::memory_order_relaxed);  // MO-2
+  std::atomic_thread_fence(std::memory_order_acquire);                               // MO-1
+  c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);                    // MO-2
+  c.dropped_by = detail::owner_of(from.dropped_by.load(std::memory_order_relaxed));  // MO-2
   c.made = from.made;
   c.maker = from.maker;
   const auto index = static_cast<std::uint32_t>(channels.size());
@@ -271,9 +267,9 @@ std::uint32_t snapshot::goroutine_with_stack(std::uintptr_t word) const noexcept
   return by_slot_.find(key_of(slab->descriptors + slot));
 }
 
-TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintptr_t low,
-                                                 const std::uintptr_t* words,
-                                                 std::size_t n) noexcept {
+TAUT_NO_SANITIZE void snapshot::find_references(std::uint32_t index, std::uintptr_t low,
+                                                const std::uintptr_t* words,
+                                                std::size_t n) noexcept {
   const goroutine_record& me = goroutines[index];
   std::uint32_t last_into = mapped_index::none;
   for (std::size_t i = 0; i < n; ++i) {
@@ -306,8 +302,8 @@ TAUT_READS_OTHERS void snapshot::find_references(std::uint32_t index, std::uintp
   }
 }
 
-TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g,
-                                                const frame_registers& from) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_own_stack(goroutine_record& g,
+                                               const frame_registers& from) noexcept {
   std::uintptr_t pcs[most_frames];
   const std::size_t n =
       unwind(from, {std::max(from.sp, g.stack_low), g.stack_high}, pcs, most_frames);
@@ -316,7 +312,7 @@ TAUT_READS_OTHERS void snapshot::copy_own_stack(goroutine_record& g,
   g.frames = static_cast<std::uint32_t>(n);
 }
 
-TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_stacks(const snapshot_options& wanted) noexcept {
   mapped_array<std::uintptr_t> copy;
   if (wanted.references) {
     stacks_low_ = ~std::uintptr_t{0};
@@ -351,8 +347,8 @@ TAUT_READS_OTHERS void snapshot::copy_stacks(const snapshot_options& wanted) noe
   }
 }
 
-TAUT_READS_OTHERS void snapshot::copy_running(goroutine_record& g, const goroutine& from,
-                                              int& silent) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_running(goroutine_record& g, const goroutine& from,
+                                             int& silent) noexcept {
   constexpr int most_silent = 2;
   if (g.state != goroutine_state::running && g.state != goroutine_state::blocking) return;
   std::uintptr_t pcs[most_frames];
@@ -366,8 +362,8 @@ TAUT_READS_OTHERS void snapshot::copy_running(goroutine_record& g, const gorouti
   g.frames = static_cast<std::uint32_t>(n);
 }
 
-TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_options& wanted,
-                                            mapped_array<std::uintptr_t>& copy) noexcept {
+TAUT_NO_SANITIZE void snapshot::copy_stack(std::uint32_t index, const snapshot_options& wanted,
+                                           mapped_array<std::uintptr_t>& copy) noexcept {
   const goroutine& from = *origins_[index];
   goroutine_record& g = goroutines[index];
   if (g.mine && wanted.caller != nullptr) copy_own_stack(g, *wanted.caller);
@@ -404,9 +400,7 @@ TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   const bool has_not_run =
       saved && from.dispatches.load(std::memory_order_relaxed) == g.dispatches;  // MO-1
-  g.stable = has_not_run && g.waits() &&
-             from.state.load(std::memory_order_relaxed) ==  // MO-2
-                 goroutine_state::waiting;
+  g.stable = has_not_run && g.waits() && from.is_linked();
   g.sp = g.stable ? sp : g.stack_low;
   if (has_not_run && wanted.stacks && low <= sp && sp + context_size <= low + bytes) {
     const auto* bytes_of = reinterpret_cast<const std::byte*>(copy.data()) + (sp - low);
@@ -424,17 +418,15 @@ TAUT_READS_OTHERS void snapshot::copy_stack(std::uint32_t index, const snapshot_
 
 // Who was woken while the stacks were read may have been woken by what was not found on them any
 // more.
-TAUT_READS_OTHERS void snapshot::confirm() noexcept {
+TAUT_NO_SANITIZE void snapshot::confirm() noexcept {
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   for (std::uint32_t index = 0; index < goroutines.size(); ++index) {
     const goroutine& from = *origins_[index];
     goroutine_record& g = goroutines[index];
-    const claim_state claim = from.claim.load(std::memory_order_relaxed);  // MO-2
-    g.linked = g.linked && (claim == claim_state::none ? from.single.queue != nullptr
-                                                       : claim == claim_state::armed);
-    g.stable = g.stable &&
-               from.dispatches.load(std::memory_order_relaxed) == g.dispatches &&       // MO-1
-               from.state.load(std::memory_order_relaxed) == goroutine_state::waiting;  // MO-2
+    const bool linked = from.is_linked();
+    g.linked = g.linked && linked;
+    g.stable = g.stable && linked &&
+               from.dispatches.load(std::memory_order_relaxed) == g.dispatches;  // MO-1
   }
 }
 
@@ -454,7 +446,7 @@ std::uint32_t snapshot::find_owner(std::uint64_t owner) const noexcept {
 
 // Nodes are read by the kernel's copy: one whose goroutine moves on may be gone. While a goroutine
 // waits, it holds the node that may end its wait, and each node holds its parent.
-TAUT_READS_OTHERS bool snapshot::can_end(const void* node) noexcept {
+TAUT_NO_SANITIZE bool snapshot::can_end(const void* node) noexcept {
   std::uint32_t way[most_contexts];
   std::size_t levels = 0;
   bool ends = false;

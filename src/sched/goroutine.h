@@ -8,11 +8,14 @@
 //
 // States
 //   idle      in a free list; no stack content that matters
-//   runnable  in exactly one run queue, inbox or run-next slot; belongs to whoever takes it out. Or
-//             running: worker `home` runs it, its `sp` is null; only it and its worker touch it
-//   waiting   parked, fully saved; belongs to whoever claims it: who unlinks its waiter under the
-//             object's lock, or, for a claimable wait, who turns `claim` from armed to claimed
+//   runnable  in exactly one run queue, inbox or run-next slot; belongs to whoever takes it out
+//   running   worker `home` runs it, its `sp` is null; only it and its worker touch it
+//   waiting   parked, fully saved, and is_linked(); belongs to whoever claims it: who unlinks its
+//             waiter under the object's lock, or, for a claimable wait, who turns `claim` from
+//             armed to claimed
 //   blocking  inside blocking(f) or known to be stuck in a call: still holds its worker
+//   Stored is what cannot be told otherwise: idle, blocking, and runnable for all else, but of a
+//   thread's stand-in, which has no `sp`: whether it waits. seen_state() tells.
 //
 // Waiting and waking
 //   A plain wait (nothing but its object can end it) has its waiter linked in the object's queue,
@@ -25,7 +28,8 @@
 // Memory order
 //   MO-1  relaxed: facts for diagnosis (state, wait facts), written by the goroutine, its worker or
 //         who wakes it; readers validate by `dispatches`.
-//   MO-2  acquire of state: facts of the wait follow. Pairs with the release in park.cc.
+//   MO-2  goroutine.cc: acquire of what is saved: facts of the wait are older. Pairs with the
+//         switch, which stores `sp` last; of a thread's stand-in, with park.cc.
 //   MO-3  relaxed: asks to look closer; a wait more or less is profiled.
 #pragma once
 
@@ -53,7 +57,6 @@ struct worker;
 struct goroutine;
 struct label_set;
 
-// `running` is never stored: it is a runnable one without a saved stack pointer.
 enum class goroutine_state : std::uint8_t { idle, runnable, running, waiting, blocking };
 
 // What is to be done besides the usual when a goroutine is made ready or dispatched. Bits of
@@ -73,6 +76,7 @@ inline constexpr std::uint8_t bound = 1;     // the context the goroutine is bou
 inline constexpr std::uint8_t context = 2;   // the context given to this wait ended
 inline constexpr std::uint8_t deadline = 4;  // the time given to this wait passed
 inline constexpr std::uint8_t unwind = 8;    // a test ends the goroutine: throws
+inline constexpr std::uint8_t none = 16;     // nothing more, but the wait is claimable
 }  // namespace interrupt
 
 // Claim word of a claimable wait.
@@ -90,15 +94,15 @@ struct waiter {
   goroutine* g = nullptr;
   void* queue = nullptr;    // the queue it is linked in; nullptr: unlinked
   void* element = nullptr;  // channel: where the value is or goes
-  std::uintptr_t key = 0;   // semaphore table: the address; channel: nothing
   std::uint32_t index = 0;  // select: which case; semaphore: the weight or the mode
   bool claimable = false;   // taking it out needs a successful claim
   bool success = false;     // what the waker did: a value was handed over (false: closed)
-  std::int64_t since = 0;   // locks: when the wait began, or was accounted for last: contention.h
+  // --- Not of a channel's.
+  std::uintptr_t key = 0;  // semaphore table: the address
+  std::int64_t since = 0;  // locks: when the wait began, or was accounted for last: contention.h
 };
-static_assert(sizeof(waiter) == 64);
 
-// A go, a dispatch and an end touch the first two lines; a wait has two more.
+// A go, a dispatch and an end touch the first two lines; a channel's wait the fourth too.
 struct alignas(64) goroutine {
   // --- What a switch touches. Owned by the worker that runs it, or by the owner of the queue it
   // was taken from.
@@ -129,15 +133,12 @@ struct alignas(64) goroutine {
   site created;
   void (*run)(void*) = nullptr;
   void* closure = nullptr;
-  std::byte* stack_low = nullptr;
   std::byte* stack_high = nullptr;
-  label_set* labels = nullptr;            // owned
-  detail::context_node* bound = nullptr;  // cancelled with it; the goroutine holds a reference
+  label_set* labels = nullptr;              // owned
+  detail::context_node* bound = nullptr;    // cancelled with it; the goroutine holds a reference
+  std::atomic<std::int64_t> wait_since{0};  // of what it waits for, below
 
-  // --- What it waits for. Written by itself before it parks; holds while `state` is waiting.
-  std::atomic<const void*> wait_object{nullptr};
-  std::atomic<site> wait_site{};
-  std::atomic<std::int64_t> wait_since{0};
+  // --- What it waits for. Written by itself before it parks; holds while it waits.
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
                                          // goroutine's
   std::uint32_t wait_cases = 0;          // select: number of cases
@@ -145,14 +146,17 @@ struct alignas(64) goroutine {
   std::int64_t ready_since = 0;  // with unusual::measured: latencies.h
   std::atomic<detail::context_node*> wait_context{nullptr};  // may end the wait too
   waiter* woken_by = nullptr;  // select: the waiter whose operation was done
-  waiter single;               // the waiter of every wait but select's
+  std::byte* stack_low = nullptr;
+  std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
+  std::uint32_t shields = 0;     // taut::shield objects alive
+  alignas(64) std::atomic<const void*> wait_object{nullptr};
+  std::atomic<site> wait_site{};
+  waiter single;  // the waiter of every wait but select's
 
   // --- The rest.
   eh_globals exceptions;
-  std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
-  std::uint32_t shields = 0;     // taut::shield objects alive
-  std::uint32_t steady = 0;      // steady_section objects alive
-  note* thread_note = nullptr;   // stand-in: what its thread sleeps on
+  std::uint32_t steady = 0;     // steady_section objects alive
+  note* thread_note = nullptr;  // stand-in: what its thread sleeps on
   char name[32] = {};
   bool system = false;  // the runtime's own: not counted, not a leak
   // The bound context's list of goroutines; guarded by the context's lock.
@@ -172,12 +176,10 @@ struct alignas(64) goroutine {
         std::memory_order_relaxed);                                                  // MO-1
   }
   bool slow_park() const noexcept { return parks_slowly.load(std::memory_order_relaxed); }  // MO-3
-  // The state as a reader sees it, `running` told from ready.
-  goroutine_state seen_state() const noexcept {
-    const goroutine_state s = state.load(std::memory_order_acquire);  // MO-2
-    const bool saved = const_cast<void* const volatile&>(sp) != nullptr;
-    return s == goroutine_state::runnable && !saved && !is_thread ? goroutine_state::running : s;
-  }
+  // For readers that are not its worker.
+  goroutine_state seen_state() const noexcept;
+  // Somebody may still end its wait: nobody does already.
+  bool is_linked() const noexcept;
   void set_name(std::string_view wanted) noexcept {  // cut to fit
     name[wanted.copy(name, sizeof name - 1)] = 0;
     named = !wanted.empty();

@@ -54,7 +54,10 @@ void choose_measured(worker* w, goroutine* leaving) noexcept {
   if (turns == 0) return;
   leaving->stands_for = turns;
   // One that does not wait yields, and is ready now.
-  if (leaving->state.load(std::memory_order_relaxed) == goroutine_state::waiting) {  // MO-1
+  const bool yields =
+      leaving->claim.load(std::memory_order_relaxed) == claim_state::none &&  // MO-1
+      leaving->single.queue == nullptr;
+  if (!yields) {
     leaving->add_unusual(unusual::measure);
   } else {
     begin_measuring(leaving);

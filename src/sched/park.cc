@@ -85,11 +85,11 @@ void make_runnable(goroutine* g) noexcept {
     }
     begin_measuring(g);
   }
+  TAUT_DCHECK(!g->is_linked());  // or it would be seen to wait
   // Abandoned by a runtime that was stopped: nothing runs it again.
   if (TAUT_UNLIKELY(g->state.load(std::memory_order_relaxed) == goroutine_state::idle))
     return;  // MO-1
   worker* w = current_worker();
-  if constexpr (records) g->set_state(goroutine_state::runnable);
   if (TAUT_UNLIKELY(r.wanted.force_migrate) && g->home != nullptr && g->may_move()) {
     r.migrate(g, w);
     return;
@@ -140,8 +140,6 @@ TAUT_ALWAYS_INLINE void wrap_claimable(goroutine* g, claimable_commit& both,
 }
 
 TAUT_ALWAYS_INLINE void park_here(goroutine* g, commit_function commit, void* argument) noexcept {
-  if constexpr (records)
-    g->state.store(goroutine_state::waiting, std::memory_order_release);  // MO-2
   claimable_commit both;
   wrap_claimable(g, both, commit, argument);
   worker* w = current_worker();

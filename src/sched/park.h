@@ -8,9 +8,9 @@
 //
 // Memory order
 //   MO-1  relaxed: a wish that may be seen a little later; wait facts for diagnosis, validated by
-//         `state` and `dispatches`.
-//   MO-2  release of state: waiting after the facts. They change after the next dispatch, which
-//         counts. Pairs with the acquire of a snapshot.
+//         `sp`, which the switch saves after them, and `dispatches`.
+//   MO-2  release of state, of a thread's stand-in: waiting after the facts. They change after the
+//         next dispatch, which counts. Pairs with the acquire of a snapshot.
 #pragma once
 
 #include <cstddef>
@@ -52,6 +52,10 @@ TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noe
   g->wait_since.store(coarse_now(), std::memory_order_relaxed);  // MO-1
 }
 inline void record_wait(goroutine*, const bare_wait&) noexcept {}
+// Where g's last wait was, by its own word.
+inline site recorded_site(const goroutine* g) noexcept {
+  return g->wait_site.load(std::memory_order_relaxed);  // MO-1
+}
 
 // Parks g; what it waits for was recorded. The second says nothing of it to the profile of waits.
 void park_recorded(goroutine* g, commit_function commit, void* argument) noexcept;
@@ -66,8 +70,8 @@ TAUT_ALWAYS_INLINE void park(goroutine* g, const wait_info& info, commit_functio
   park_recorded(g, commit, argument);
 }
 
-// Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller. From any
-// thread. Never blocks.
+// Makes a parked goroutine runnable: its wait was unlinked or claimed by the caller, which is what
+// tells others that it does not wait any more. From any thread. Never blocks.
 void ready(goroutine* g) noexcept;
 
 // Releases one rt::lock: the usual commit.

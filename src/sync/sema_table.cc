@@ -23,10 +23,8 @@ std::uint8_t mask_for(const goroutine* g, const wait_limits& limits, bool early)
   if (limits.deadline) asked |= interrupt::deadline;
   std::uint8_t mask = interrupts_for(g, asked);
   if (!limits.bound) mask &= static_cast<std::uint8_t>(~interrupt::bound);
-  // A wait that may be woken before it parks must be claimable; a bit that is no interrupt makes it
-  // so, and tells diagnosis that nothing but the object ends it.
-  constexpr std::uint8_t no_interrupt = 16;
-  return early && mask == 0 ? no_interrupt : mask;
+  // A wait that may be woken before it parks must be claimable.
+  return early && mask == 0 ? interrupt::none : mask;
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ using std::chrono::hours;
 inline void stay() { asm volatile("" ::: "memory"); }
 
 [[gnu::noinline]] void receives(const taut::chan<int>& c) { c.recv(), stay(); }
+[[gnu::noinline]] void sends(const taut::chan<int>& c) { c.send(1), stay(); }
+[[gnu::noinline]] void receives_from_nil(const taut::chan<int>& c) { c.recv(), stay(); }
+[[gnu::noinline]] void sends_to_nil(const taut::chan<int>& c) { c.send(1), stay(); }
 [[gnu::noinline]] void selects(const taut::chan<int>& a, const taut::chan<int>& b) {
   taut::select(taut::recv(a, [](std::optional<int>) {}), taut::send(b, 1)), stay();
 }
@@ -49,6 +52,7 @@ inline void stay() { asm volatile("" ::: "memory"); }
 int main() {
   return taut::run([] {
     static taut::chan<int> never(0), other(0);  // place: channels
+    static taut::chan<int> unread(0), nil;
     static taut::mutex held, guard;
     static taut::shared_mutex read_held, write_held;
     static taut::wait_group group;
@@ -73,6 +77,9 @@ int main() {
     taut::go([] { once.call([] { never.recv(); }); });
     taut::yield();
     taut::go([] { receives(never); });
+    taut::go([] { sends(unread); });
+    taut::go([] { receives_from_nil(nil); });
+    taut::go([] { sends_to_nil(nil); });
     taut::go([] { selects(never, other); });
     taut::go([] { locks(held); });
     taut::go([] { read_locks(write_held); });

@@ -35,6 +35,8 @@ constexpr const char* needed[] = {"goroutine",
                                   "goroutine.parent",
                                   "goroutine.state",
                                   "goroutine.reason",
+                                  "goroutine.claim",
+                                  "goroutine.queue",
                                   "goroutine.dispatches",
                                   "goroutine.sp",
                                   "goroutine.stack_low",
@@ -238,7 +240,6 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.state = text(states_, value("goroutine.state"));
   g.reason = text(reasons_, value("goroutine.reason"));
   g.reason_index = value("goroutine.reason");
-  g.waits = g.state == "waiting";
   g.pinned = value("goroutine.pinned") != 0;
   g.since = static_cast<std::int64_t>(value("goroutine.wait_since"));
   g.object = value("goroutine.wait_object");
@@ -246,7 +247,18 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.cases = optional(record, "goroutine.wait_cases");
   g.case_list = optional(record, "goroutine.wait_case_list");
   g.sp = value("goroutine.sp");
-  if (g.state == "runnable" && g.sp == 0) g.state = "running";
+  // As goroutine::seen_state() of the library has it.
+  if (value("goroutine.is_thread") == 0 && g.state != "idle") {
+    constexpr std::uint64_t none = 0, armed = 1;
+    const std::uint64_t claim = value("goroutine.claim");
+    const bool linked = claim == none ? value("goroutine.queue") != 0 : claim == armed;
+    if (g.sp != 0) {
+      g.state = linked ? "waiting" : "runnable";
+    } else if (g.state != "blocking") {
+      g.state = "running";
+    }
+  }
+  g.waits = g.state == "waiting";
   g.stack_low = value("goroutine.stack_low");
   g.stack_high = value("goroutine.stack_high");
   g.created = site_at(value("goroutine.created"));

@@ -89,6 +89,8 @@ constexpr hint hints[] = {
     {"sync.(*Mutex).", "sync.Mutex.Lock"},
     {"taut::detail::chan_recv", "chan receive"},
     {"taut::detail::chan_send", "chan send"},
+    {"taut::detail::(anonymous namespace)::recv_generally", "chan receive (nil chan)"},
+    {"taut::detail::(anonymous namespace)::send_generally", "chan send (nil chan)"},
     {"taut::detail::select", "select"},
     {"taut::select", "select"},
     {"taut::mutex::lock", "sync.Mutex.Lock"},

@@ -38,7 +38,9 @@ MOST_CASES = 1 << 16
 MOST_SEARCHED = 64 << 20  # bytes of one mapping, when there is no symbol
 CHUNK = 1024  # descriptors read at once
 STRUCTURES = ("goroutine", "slab", "worker", "channel", "case", "lock", "site", "labels", "context")
-NEEDED = {"goroutine.id", "goroutine.sp", "goroutine.state", "goroutine.reason", "labels.text",
+CLAIM_NONE, CLAIM_ARMED = 0, 1  # of the library's claim_state
+NEEDED = {"goroutine.id", "goroutine.sp", "goroutine.state", "goroutine.reason", "goroutine.claim",
+          "goroutine.queue", "labels.text",
           "slab.descriptors", "slab.used", "slab.count", "worker.shown", "worker.tid", "context.pc"}
 
 
@@ -220,8 +222,13 @@ class Goroutine:
         self.object, self.since = get("wait_object"), signed(get("wait_since"))
         self.waits_at, self.created = get("wait_site"), get("created")
         self.sp, self.low, self.high = get("sp"), get("stack_low"), get("stack_high")
-        if self.state == "runnable" and self.sp == 0:
-            self.state = "running"
+        # As goroutine::seen_state() of the library has it.
+        if not self.is_thread and self.state != "idle":
+            linked = get("queue") != 0 if get("claim") == CLAIM_NONE else get("claim") == CLAIM_ARMED
+            if self.sp != 0:
+                self.state = "waiting" if linked else "runnable"
+            elif self.state != "blocking":
+                self.state = "running"
         self.cases, self.case_list = get("wait_cases"), get("wait_case_list")
         self.pinned, self.labels_at = bool(get("pinned")), get("labels")
         offset, size = table.fields.get("goroutine.name", (0, 0))

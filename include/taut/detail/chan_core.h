@@ -92,7 +92,10 @@ class chan_handle {
   ~chan_handle() { reset(); }
 
   void reset() noexcept {
-    if (auto* c = static_cast<chan_core*>(image_.wipe())) chan_unref(c, Rights);
+    chan_core* c = core();
+    if (c == nullptr) return;
+    image_.wipe();
+    chan_unref(c, Rights);
   }
   chan_core* core() const noexcept { return static_cast<chan_core*>(image_.get()); }
 

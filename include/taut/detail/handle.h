@@ -3,7 +3,7 @@
 //
 // A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret ^ tag}: a memory scan can tell
 // a live handle from a stale or copied word, count them exactly, and see by the tag what the handle
-// may do. The destructor wipes both words by volatile stores, which the optimizer may not drop.
+// may do. Who ends a handle wipes both words, by stores that the optimizer may not drop.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class handle_image {
   explicit handle_image(void* p, std::uintptr_t tag = 0) noexcept { set(p, tag); }
   handle_image(const handle_image&) = delete;
   handle_image& operator=(const handle_image&) = delete;
-  ~handle_image() { wipe(); }
+  ~handle_image() = default;  // its owner has wiped it
 
   void* get() const noexcept { return reinterpret_cast<void*>(word_); }
 #if defined(TAUT_UNRECORDED)  // the build that measures what recording costs
@@ -36,17 +36,20 @@ class handle_image {
     return p;
   }
 #else
+  // Of null too: nobody looks at the check of a null word.
   void set(void* p, std::uintptr_t tag = 0) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(p);
-    check_ = p == nullptr ? 0 : check_for(word_, this) ^ tag;
-    asm volatile("" ::"r"(this)
-                 : "memory");  // the image must exist in memory, not in registers alone
+    show(word_);  // in two steps: two plain stores are fewer instructions than one of both
+    check_ = check_for(word_, this) ^ tag;
+    show(check_);
   }
   // wipe() returns the pointer and leaves no trace of it here.
   void* wipe() noexcept {
     void* p = get();
-    *const_cast<volatile std::uintptr_t*>(&word_) = 0;
-    *const_cast<volatile std::uintptr_t*>(&check_) = 0;
+    word_ = 0;
+    check_ = 0;
+    show(word_);
+    show(check_);
     return p;
   }
 #endif
@@ -57,6 +60,9 @@ class handle_image {
   }
 
  private:
+  // The image must exist in memory, not in registers alone, now and whenever a function is called.
+  static void show(const std::uintptr_t& word) noexcept { asm volatile("" ::"m"(word)); }
+
   std::uintptr_t word_ = 0;
   std::uintptr_t check_ = 0;
 };

@@ -143,7 +143,14 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
     }
     if (!g.stable || t.get(at, "goroutine.dispatches") != g.dispatches) continue;
     ++stable;
-    EXPECT_EQ(t.text(t.head().states, t.get(at, "goroutine.state")), "waiting");
+    // That it waits is told by what it is saved at, and linked to.
+    EXPECT_EQ(t.text(t.head().states, t.get(at, "goroutine.state")), "runnable");
+    EXPECT_NE(t.get(at, "goroutine.sp"), 0u);
+    if (g.reason == wait_reason::select) {
+      EXPECT_EQ(t.get(at, "goroutine.claim"), 1u);
+    } else {
+      EXPECT_NE(t.get(at, "goroutine.queue"), 0u);
+    }
     EXPECT_EQ(t.text(t.head().reasons, t.get(at, "goroutine.reason")), to_text(g.reason));
     EXPECT_EQ(t.get(at, "goroutine.wait_object"), reinterpret_cast<std::uintptr_t>(g.object));
     EXPECT_EQ(t.get(at, "goroutine.wait_site"), reinterpret_cast<std::uintptr_t>(g.waits_at.data));
