@@ -143,6 +143,8 @@ namespace detail {
 
 template <class T>
 inline constexpr bool is_case = requires { T::is_channel; };
+template <class T>
+inline constexpr bool is_poll = requires { requires T::is_otherwise; };
 
 template <class First, class... Rest>
 site first_site(const First& first, const Rest&...) noexcept {
@@ -175,8 +177,13 @@ std::size_t select(Cases&&... cases) {
     }
   };
   std::apply([&](auto&... room) { (collect(cases, room), ...); }, rooms);
-  const std::size_t chosen =
-      detail::select_core(erased, n, mode, limit, detail::first_site(cases...));
+  const detail::site where = detail::first_site(cases...);
+  std::size_t chosen;
+  if constexpr (channels == 1 && (detail::is_poll<std::remove_cvref_t<Cases>> || ...)) {
+    chosen = detail::select_poll(erased, where);
+  } else {
+    chosen = detail::select_core(erased, n, mode, limit, where);
+  }
   n = 0;
   std::size_t position = 0;
   std::size_t answer = 0;

@@ -335,11 +335,14 @@ std::chrono::steady_clock::time_point select_deadline(
   return to_time_point(after.count() > no_deadline - t ? no_deadline - 1 : t + after.count());
 }
 
-// All but a poll of one channel that is disappointed. me: state_of() the caller. Not in a namespace
-// without a name: commands know a wait by this one.
-static TAUT_NOINLINE std::size_t select_one(select_case* cases, std::size_t count, select_mode mode,
-                                            const std::chrono::steady_clock::time_point* deadline,
-                                            site where, std::uint64_t me) TAUT_LOCKS_BY_HAND {
+std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
+                        const std::chrono::steady_clock::time_point* deadline,
+                        site where) TAUT_LOCKS_BY_HAND {
+  std::uint64_t me = thread_owner_state();
+  if (TAUT_UNLIKELY(me == look_closer)) {
+    choice_point();
+    me = state_of(current_goroutine()->id.load());
+  }
   if (count > max_select_cases) throw panic("select: more than 65535 cases");
   if (count == 0 && deadline == nullptr) {
     if (mode == select_mode::poll) return select_otherwise;
@@ -361,19 +364,13 @@ static TAUT_NOINLINE std::size_t select_one(select_case* cases, std::size_t coun
   return wait_for_one(cases, count, order, used, deadline, where);
 }
 
-std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
-                        const std::chrono::steady_clock::time_point* deadline, site where) {
-  std::uint64_t me = thread_owner_state();
-  if (TAUT_UNLIKELY(me == look_closer)) {
-    choice_point();
-    me = state_of(current_goroutine()->id.load());
-  }
-  // Without a saved register.
-  if (count == 1 && mode == select_mode::poll &&
-      (cases->channel == nullptr || looks_unready(*cases))) {
+std::size_t select_poll(select_case* only, site where) {
+  // Without a saved register: it is usually disappointed. Else it may pass a choice point first.
+  if (TAUT_LIKELY(thread_owner_state() != look_closer) &&
+      (only->channel == nullptr || looks_unready(*only))) {
     return select_otherwise;
   }
-  return select_one(cases, count, mode, deadline, where, me);
+  return select_core(only, 1, select_mode::poll, nullptr, where);
 }
 
 }  // namespace detail

@@ -63,6 +63,8 @@ enum class select_mode : std::uint8_t { block, poll };
 // Returns the index of the case that ran, select_otherwise (mode poll only) or select_timed_out.
 TAUT_API std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
                                  const std::chrono::steady_clock::time_point* deadline, site where);
+// The same of one case, in mode poll.
+TAUT_API std::size_t select_poll(select_case* only, site where);
 
 // What a handle's image says it may do: 0 both, 1 send, 2 receive.
 constexpr std::uintptr_t rights_tag(std::uint64_t rights) noexcept {
