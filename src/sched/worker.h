@@ -171,12 +171,6 @@ struct alignas(128) worker {
   void overflow(goroutine* g) noexcept;
 };
 
-// current_goroutine_or_null(), without a call.
-TAUT_ALWAYS_INLINE goroutine* running_goroutine() noexcept {
-  worker* const w = current_worker();
-  return TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
-}
-
 // The thread's loop: find a goroutine, run it. Returns when the runtime stops.
 void run_worker(worker* w) noexcept;
 

@@ -62,7 +62,7 @@ RUNTIME_TEST(goroutine, waits_until_it_is_woken) {
   is_woken_by([=, ctx = ctx] { (void)c.recv(ctx); }, [&cancel = cancel] { cancel(); });
 }
 
-RUNTIME_TEST(goroutine, waits_for_ever_at_a_nil_channel) {
+RUNTIME_TEST(goroutine, waits_at_a_nil_channel_until_its_context_ends) {
   taut::scope scope;
   std::atomic<goroutine*> who{nullptr};
   scope.go([&] {
