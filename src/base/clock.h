@@ -27,13 +27,15 @@ bool virtual_time() noexcept;
 void advance_virtual_time(std::int64_t to) noexcept;
 
 // The scheduler's clock as it was some milliseconds ago: one load, for "since when". The watching
-// thread refreshes it while goroutines run, and each worker when it wakes.
+// thread refreshes it while goroutines run, and each worker when it wakes. Its lowest byte is 0:
+// what is stored with it has room for a few bits more.
+inline constexpr std::int64_t coarse_unit = 256;
 extern std::atomic<std::int64_t> coarse_time;
 inline std::int64_t coarse_now() noexcept {
   return coarse_time.load(std::memory_order_relaxed);  // MO-1
 }
 inline void refresh_coarse_time(std::int64_t t) noexcept {
-  coarse_time.store(t, std::memory_order_relaxed);  // MO-1
+  coarse_time.store(t & -coarse_unit, std::memory_order_relaxed);  // MO-1
 }
 
 inline std::chrono::steady_clock::time_point to_time_point(std::int64_t ns) noexcept {

@@ -49,7 +49,6 @@ void unlink_own(chan_core& c, waiter& w) noexcept {
 TAUT_ALWAYS_INLINE std::uint8_t wait_in(chan_core& c, bool sends, goroutine* g, void* element,
                                         std::uint8_t mask) noexcept TAUT_LOCKS_BY_HAND {
   waiter& w = g->single;
-  w.g = g;
   w.element = element;
   w.success = false;
   w.claimable = mask != 0;
@@ -221,7 +220,7 @@ TAUT_NOINLINE void chan_send_waits(chan_core* c, void* element, site where,
                                    goroutine* g) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  record_wait(g, wait_info{wait_reason::chan_send, c, where});
+  record_queued_wait(g, wait_info{wait_reason::chan_send, c, where});
   const std::uint8_t why = wait_in(*c, true, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, true, g, recorded_site(g), left_for::context);
@@ -233,7 +232,7 @@ TAUT_NOINLINE bool chan_recv_waits(chan_core* c, void* element, site where,
                                    goroutine* g) TAUT_LOCKS_BY_HAND {
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+  record_queued_wait(g, wait_info{wait_reason::chan_receive, c, where});
   const std::uint8_t why = wait_in(*c, false, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, false, g, recorded_site(g), left_for::context);
@@ -453,7 +452,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
       if (o == outcome::closed) throw panic("send on closed channel");
       return {};
     }
-    record_wait(g, wait_info{wait_reason::chan_send, c, where});
+    record_queued_wait(g, wait_info{wait_reason::chan_send, c, where});
     why = wait_in(*c, true, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
@@ -495,7 +494,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
       end_claimable(g);
       return o == outcome::done ? std::error_code() : make_error_code(errc::closed);
     }
-    record_wait(g, wait_info{wait_reason::chan_receive, c, where});
+    record_queued_wait(g, wait_info{wait_reason::chan_receive, c, where});
     why = wait_in(*c, false, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);

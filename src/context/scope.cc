@@ -41,7 +41,6 @@ struct scope::state {
   std::uint8_t wait_in(wait_queue& queue, goroutine* g, std::uint8_t mask, wait_reason why,
                        detail::site where) noexcept TAUT_LOCKS_BY_HAND {
     waiter& w = g->single;
-    w.g = g;
     w.element = nullptr;
     w.claimable = mask != 0;
     if (mask != 0) begin_claimable(g, mask);

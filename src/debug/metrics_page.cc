@@ -102,7 +102,7 @@ struct census {
       if (state != goroutine_state::idle && !g.is_thread) ++stacks[g.stack_class];
       if (g.system) return;
       if (state != goroutine_state::idle && is_pinned(g)) ++pinned;
-      const auto why = static_cast<std::size_t>(g.reason.load(std::memory_order_relaxed));  // MO-1
+      const auto why = static_cast<std::size_t>(g.reason());
       switch (state) {
         case goroutine_state::running:
           running += !g.is_thread;
@@ -126,8 +126,7 @@ struct census {
       if (why == 0 || why >= reasons) return;
       wait& w = *by_reason[why];
       ++w.count;
-      const std::int64_t since = g.wait_since.load(std::memory_order_relaxed);  // MO-1
-      w.longest = std::max(w.longest, t - since);
+      w.longest = std::max(w.longest, t - g.wait_since());
     });
   }
 };

@@ -67,7 +67,8 @@ constexpr taut_debug_field fields[] = {
     TAUT_G(sp),
     TAUT_G(home),
     TAUT_G(state),
-    TAUT_G(reason),
+    // The lowest byte of the time, which is coarser than that.
+    field("goroutine.reason", offsetof(goroutine, wait_began), 1),
     TAUT_G(claim),
     field("goroutine.queue", offsetof(goroutine, single) + offsetof(waiter, queue), sizeof(void*)),
     TAUT_G(wait_mask),
@@ -78,7 +79,7 @@ constexpr taut_debug_field fields[] = {
     TAUT_G(wait_site),
     TAUT_G(wait_cases),
     TAUT_G(wait_case_list),
-    TAUT_G(wait_since),
+    field("goroutine.wait_since", offsetof(goroutine, wait_began), sizeof(std::int64_t)),
     TAUT_G(id),
     TAUT_G(parent),
     TAUT_G(created),
@@ -102,6 +103,9 @@ constexpr taut_debug_field fields[] = {
     TAUT_WORKER(index),
     TAUT_WORKER(tid),
     TAUT_WHOLE("channel", chan_core),
+    // Queues: a waiting goroutine's goroutine.queue points to one.
+    field("channel.receivers", offsetof(chan_core, receivers), sizeof(void*)),
+    field("channel.senders", offsetof(chan_core, senders), sizeof(void*)),
     TAUT_CHANNEL(alive),
     TAUT_CHANNEL(closed),
     TAUT_CHANNEL(of_context),

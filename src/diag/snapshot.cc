@@ -106,6 +106,15 @@ TAUT_NO_SANITIZE fact_record fact_of(const chan_fact& f) noexcept {
           f.where.load(std::memory_order_relaxed)};                   // MO-2
 }
 
+// Told by the queue that its waiter is in; null when it is in none any more.
+TAUT_NO_SANITIZE const void* channel_of_wait(const goroutine& g, wait_reason r) noexcept {
+  const auto* const queue =
+      static_cast<const std::byte*>(const_cast<void* const volatile&>(g.single.queue));
+  if (queue == nullptr) return nullptr;
+  return queue - (r == wait_reason::chan_send ? offsetof(chan_core, senders)
+                                              : offsetof(chan_core, receivers));
+}
+
 TAUT_NO_SANITIZE leaving_record leaving_of(const chan_leaving& l) noexcept {
   return {fact_of(l.by), l.after(), static_cast<std::uint8_t>(l.why())};
 }
@@ -130,10 +139,17 @@ TAUT_NO_SANITIZE void snapshot::copy_goroutine(const goroutine& from, bool facts
   g.parent = from.parent;
   g.created = from.created;
   if (g.waits()) {
-    g.reason = from.reason.load(std::memory_order_relaxed);       // MO-2
-    g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
-    g.waits_at = from.wait_site.load(std::memory_order_relaxed);  // MO-2
-    g.since = from.wait_since.load(std::memory_order_relaxed);    // MO-2
+    g.reason = from.reason();
+    g.object = on_channel(g.reason) ? channel_of_wait(from, g.reason)
+                                    : from.wait_object.load(std::memory_order_relaxed);  // MO-2
+    g.waits_at = from.wait_site.load(std::memory_order_relaxed);                         // MO-2
+    g.since = from.wait_since();
+    if (on_channel(g.reason) && g.object == nullptr) {
+      // Taken out of the queue since the look at its state.
+      if (g.is_thread) return;
+      g.state = goroutine_state::runnable;
+      g.reason = wait_reason::none;
+    }
   }
   g.pinned = from.pinned;
   g.bound_to = from.bound;

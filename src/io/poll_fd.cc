@@ -111,7 +111,6 @@ struct wait_end {
 
 void link(wait_queue& q, goroutine* g, bool claimable) noexcept {
   waiter& w = g->single;
-  w.g = g;
   w.key = g->id.load(std::memory_order_relaxed);  // MO-3: its own
   w.success = false;
   w.claimable = claimable;

@@ -40,6 +40,7 @@
 
 #include "arch/eh_globals.h"
 #include "arch/sanitizer.h"
+#include "base/clock.h"
 #include "base/note.h"
 #include "sched/wait_reason.h"
 #include "taut/detail/site.h"
@@ -111,7 +112,6 @@ struct alignas(64) goroutine {
   worker* home = nullptr;            // where it ran last; nullptr: it has not started
   std::atomic<std::uint64_t> id{0};  // constant while it lives; 0: idle
   std::atomic<goroutine_state> state{goroutine_state::idle};
-  std::atomic<wait_reason> reason{wait_reason::none};
   std::atomic<claim_state> claim{claim_state::none};
   std::atomic<std::uint8_t> wait_mask{0};   // which interrupts may end the current wait
   std::atomic<std::uint8_t> interrupts{0};  // which have happened; `bound` and `unwind` stay
@@ -136,7 +136,7 @@ struct alignas(64) goroutine {
   std::byte* stack_high = nullptr;
   label_set* labels = nullptr;              // owned
   detail::context_node* bound = nullptr;    // cancelled with it; the goroutine holds a reference
-  std::atomic<std::int64_t> wait_since{0};  // of what it waits for, below
+  std::atomic<std::int64_t> wait_began{0};  // of what it waits for, below: coarse time + reason
 
   // --- What it waits for. Written by itself before it parks; holds while it waits.
   const void* wait_case_list = nullptr;  // select: its detail::select_case array, in memory of the
@@ -149,9 +149,9 @@ struct alignas(64) goroutine {
   std::byte* stack_low = nullptr;
   std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
   std::uint32_t shields = 0;     // taut::shield objects alive
-  alignas(64) std::atomic<const void*> wait_object{nullptr};
+  alignas(64) std::atomic<const void*> wait_object{nullptr};  // not of one channel: single.queue
   std::atomic<site> wait_site{};
-  waiter single;  // the waiter of every wait but select's
+  waiter single{.g = this};  // of every wait but select's
 
   // --- The rest.
   eh_globals exceptions;
@@ -174,6 +174,17 @@ struct alignas(64) goroutine {
     unusual.store(
         unusual.load(std::memory_order_relaxed) & static_cast<std::uint8_t>(~what),  // MO-1
         std::memory_order_relaxed);                                                  // MO-1
+  }
+  // Why it waits, or waited last, and since when. Written together, by one store.
+  void set_wait(wait_reason why, std::int64_t coarse) noexcept {
+    wait_began.store(coarse | static_cast<std::int64_t>(why), std::memory_order_relaxed);  // MO-1
+  }
+  wait_reason reason() const noexcept {
+    return static_cast<wait_reason>(wait_began.load(std::memory_order_relaxed) %  // MO-1
+                                    coarse_unit);
+  }
+  std::int64_t wait_since() const noexcept {
+    return wait_began.load(std::memory_order_relaxed) & -coarse_unit;  // MO-1
   }
   bool slow_park() const noexcept { return parks_slowly.load(std::memory_order_relaxed); }  // MO-3
   // For readers that are not its worker.

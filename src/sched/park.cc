@@ -160,7 +160,7 @@ void park_thread_here(goroutine* g, commit_function commit, void* argument) noex
 
 // Time and I/O are nobody's fault.
 bool is_profiled(const goroutine* g) noexcept {
-  const wait_reason why = g->reason.load(std::memory_order_relaxed);  // MO-1: its own
+  const wait_reason why = g->reason();
   return why != wait_reason::sleep && why != wait_reason::io_wait;
 }
 

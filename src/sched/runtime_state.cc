@@ -4,7 +4,6 @@
 #include "sched/runtime_state.h"
 
 #include <algorithm>
-#include <new>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -208,11 +207,7 @@ int runtime_state::run_timers(std::int64_t t) noexcept {
   return ran;
 }
 
-runtime_state& the_runtime() noexcept {
-  alignas(runtime_state) static std::byte storage[sizeof(runtime_state)];
-  static runtime_state* const instance = ::new (static_cast<void*>(storage)) runtime_state;
-  return *instance;
-}
+constinit the_runtime_state the_runtime_storage;
 
 }  // namespace rt
 TAUT_END_NAMESPACE

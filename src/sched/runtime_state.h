@@ -118,7 +118,14 @@ struct runtime_state {
   }
 };
 
-runtime_state& the_runtime() noexcept;
+// Never destroyed: threads run until the process ends.
+union the_runtime_state {
+  runtime_state value;
+  constexpr the_runtime_state() noexcept : value() {}
+  constexpr ~the_runtime_state() {}  // NOLINT(modernize-use-equals-default): that destroys
+};
+extern constinit the_runtime_state the_runtime_storage;
+inline runtime_state& the_runtime() noexcept { return the_runtime_storage.value; }
 
 // Starts the runtime with default options unless it runs.
 void ensure_started();

@@ -184,7 +184,6 @@ void sema_wait::skip() noexcept {
 
 void sema_wait::enqueue(bool at_front) noexcept {
   waiter& w = mine();
-  w.g = g_;
   w.claimable = mask_ != 0;
   w.success = false;
   if (at_front) {

@@ -69,7 +69,6 @@ void wait_drained(goroutine* g, const void* key, std::uint32_t& permits) noexcep
   }
   // Plain even in a test that unwinds: the readers it waits for leave when they unwind.
   waiter& w = g->single;
-  w.g = g;
   w.claimable = false;
   const std::int64_t since = profiled_since();
   if constexpr (records) w.since = since;

@@ -75,7 +75,7 @@ std::size_t waiting(rt::wait_reason reason) {
     // The main thread waits in run(), which is no wait of the test's.
     const detail::site at = g.wait_site.load();
     if (g.is_thread && at && std::string_view(at->file).ends_with("sched/runtime.cc")) return;
-    if (g.seen_state() == rt::goroutine_state::waiting && g.reason.load() == reason) ++n;
+    if (g.seen_state() == rt::goroutine_state::waiting && g.reason() == reason) ++n;
   });
   return n;
 }

@@ -58,6 +58,8 @@ constexpr const char* needed[] = {"goroutine",
                                   "labels.used",
                                   "labels.text",
                                   "context.pc",
+                                  "channel.receivers",
+                                  "channel.senders",
                                   "channel.capacity",
                                   "channel.count",
                                   "channel.closed",
@@ -243,6 +245,13 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.pinned = value("goroutine.pinned") != 0;
   g.since = static_cast<std::int64_t>(value("goroutine.wait_since"));
   g.object = value("goroutine.wait_object");
+  // One that waits for a channel is in a queue within it.
+  if (rank_of(g) == 0 && (g.reason == "chan receive" || g.reason == "chan send")) {
+    const bool sends = g.reason == "chan send";
+    g.object = value("goroutine.queue");
+    if (g.object != 0)
+      g.object -= fields_.at(sends ? "channel.senders" : "channel.receivers").offset;
+  }
   g.waits_at = site_at(optional(record, "goroutine.wait_site"));
   g.cases = optional(record, "goroutine.wait_cases");
   g.case_list = optional(record, "goroutine.wait_case_list");

@@ -40,7 +40,7 @@ CHUNK = 1024  # descriptors read at once
 STRUCTURES = ("goroutine", "slab", "worker", "channel", "case", "lock", "site", "labels", "context")
 CLAIM_NONE, CLAIM_ARMED = 0, 1  # of the library's claim_state
 NEEDED = {"goroutine.id", "goroutine.sp", "goroutine.state", "goroutine.reason", "goroutine.claim",
-          "goroutine.queue", "labels.text",
+          "goroutine.queue", "channel.receivers", "channel.senders", "labels.text",
           "slab.descriptors", "slab.used", "slab.count", "worker.shown", "worker.tid", "context.pc"}
 
 
@@ -220,6 +220,10 @@ class Goroutine:
         self.state = self._text(table.states, get("state"))
         self.reason = self._text(table.reasons, get("reason"))
         self.object, self.since = get("wait_object"), signed(get("wait_since"))
+        # One that waits for a channel is in a queue within it.
+        queues = {"chan receive": "channel.receivers", "chan send": "channel.senders"}
+        if self.reason in queues and table.reasons.index(self.reason) == get("reason"):
+            self.object = get("queue") and get("queue") - table.fields[queues[self.reason]][0]
         self.waits_at, self.created = get("wait_site"), get("created")
         self.sp, self.low, self.high = get("sp"), get("stack_low"), get("stack_high")
         # As goroutine::seen_state() of the library has it.

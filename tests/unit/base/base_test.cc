@@ -64,7 +64,7 @@ TEST(clock, virtual_time_stands_until_it_is_moved) {
   EXPECT_EQ(now(), start + 5'000);
   advance_virtual_time(start);  // never backwards
   EXPECT_EQ(now(), start + 5'000);
-  EXPECT_EQ(coarse_now(), start + 5'000);
+  EXPECT_EQ(coarse_now(), (start + 5'000) / coarse_unit * coarse_unit);
   set_virtual_time(false);
   EXPECT_FALSE(virtual_time());
   EXPECT_EQ(to_ns(to_time_point(123456789)), 123456789);

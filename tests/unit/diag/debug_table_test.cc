@@ -152,9 +152,15 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
       EXPECT_NE(t.get(at, "goroutine.queue"), 0u);
     }
     EXPECT_EQ(t.text(t.head().reasons, t.get(at, "goroutine.reason")), to_text(g.reason));
-    EXPECT_EQ(t.get(at, "goroutine.wait_object"), reinterpret_cast<std::uintptr_t>(g.object));
+    const auto object = reinterpret_cast<std::uintptr_t>(g.object);
+    if (g.reason == wait_reason::chan_receive) {
+      EXPECT_EQ(t.get(at, "goroutine.queue") - t.field("channel.receivers").offset, object);
+    } else {
+      EXPECT_EQ(t.get(at, "goroutine.wait_object"), object);
+    }
     EXPECT_EQ(t.get(at, "goroutine.wait_site"), reinterpret_cast<std::uintptr_t>(g.waits_at.data));
-    EXPECT_EQ(static_cast<std::int64_t>(t.get(at, "goroutine.wait_since")), g.since);
+    EXPECT_EQ(static_cast<std::int64_t>(t.get(at, "goroutine.wait_since")) - g.since,
+              static_cast<std::int64_t>(t.get(at, "goroutine.reason")));
     const std::uintptr_t sp = t.get(at, "goroutine.sp");
     EXPECT_EQ(sp, g.sp);
     const auto saved = taut::rt::registers_of(reinterpret_cast<const void*>(sp));
@@ -168,7 +174,7 @@ RUNTIME_TEST(debug_table, says_what_the_snapshot_says) {
     if (g.reason == wait_reason::chan_receive) {
       const auto* c = s.channel(g.object);
       ASSERT_NE(c, nullptr);
-      const std::uintptr_t channel = t.get(at, "goroutine.wait_object");
+      const std::uintptr_t channel = object;
       EXPECT_EQ(t.get(channel, "channel.capacity"), 3u);
       EXPECT_EQ(t.get(channel, "channel.count"), 0u);
       EXPECT_EQ(t.get(channel, "channel.closed"), 0u);

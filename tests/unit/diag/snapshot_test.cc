@@ -92,7 +92,8 @@ RUNTIME_TEST(snapshot, reads_a_channel_whose_block_is_something_elses) {
   alignas(taut::detail::chan_core) unsigned char other[sizeof(taut::detail::chan_core)];
   std::memset(other, 0x7f, sizeof other);
   taut::rt::the_registry().for_each([&](taut::rt::goroutine& g) {
-    if (g.reason == taut::rt::wait_reason::chan_receive) g.wait_object = other;
+    if (g.reason() == taut::rt::wait_reason::chan_receive && g.single.queue != nullptr)
+      g.single.queue = other + offsetof(taut::detail::chan_core, receivers);
   });
   const taut::rt::snapshot s({.stacks = false});
   c.send(1);

@@ -70,7 +70,7 @@ RUNTIME_TEST(goroutine, waits_at_a_nil_channel_until_its_context_ends) {
     chan<int>().recv();
   });
   until([&] { return who != nullptr && who.load()->seen_state() == goroutine_state::waiting; });
-  EXPECT_EQ(who.load()->reason.load(), wait_reason::chan_receive_nil);
+  EXPECT_EQ(who.load()->reason(), wait_reason::chan_receive_nil);
   scope.cancel();
   scope.wait();
 }

@@ -102,7 +102,7 @@ TEST(sema_table, skips_who_was_interrupted_and_forgets_who_was_abandoned) {
 // Makes the goroutine that waits for this reason unwind.
 void unwind_one(wait_reason reason) {
   the_registry().for_each([&](goroutine& g) {
-    if (g.seen_state() == goroutine_state::waiting && g.reason.load() == reason)
+    if (g.seen_state() == goroutine_state::waiting && g.reason() == reason)
       interrupt_wait(&g, interrupt::unwind);
   });
 }
