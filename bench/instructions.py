@@ -36,6 +36,8 @@ OPERATIONS = [
     ("select, otherwise", "select_otherwise", None, "select over an empty channel, and otherwise"),
     ("select, hand over", "select_hand_over", None, "two sends that wait, each taken by a select over two channels"),
     ("gather", "gather", None, "make a channel, start ten goroutines that send into it once each, receive ten times"),
+    ("mpmc", "mpmc", None, "a value through a buffer of 128 that four senders and four receivers share"),
+    ("timer", "timer", None, "arm a timer and stop it"),
     ("go, join", "spawn", None, "start a goroutine that does nothing, and wait for it"),
 ]
 

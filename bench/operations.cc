@@ -3,6 +3,7 @@
 // costs.
 //
 //   taut_operations NAME COUNT
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "taut/mutex.h"
 #include "taut/runtime.h"
 #include "taut/select.h"
+#include "taut/time.h"
 #include "taut/wait_group.h"
 
 namespace {
@@ -116,6 +118,31 @@ void gather(int n) {
   }
 }
 
+// Four senders and four receivers, of whom one side or the other waits most of the time.
+void mpmc(int n) {
+  numbers c(128);
+  taut::wait_group group;
+  for (int g = 0; g < 8; ++g) {
+    group.go([=] {
+      for (int i = 0; i < n / 4; ++i) {
+        if (g < 4) {
+          c.send(i);
+        } else {
+          c.recv();
+        }
+      }
+    });
+  }
+  group.wait();
+}
+
+void timer(int n) {
+  for (int i = 0; i < n; ++i) {
+    taut::timer t(std::chrono::hours(1));
+    t.stop();
+  }
+}
+
 void lock(int n) {
   taut::mutex m;
   for (int i = 0; i < n; ++i) {
@@ -141,6 +168,8 @@ constexpr operation operations[] = {
     {"select_otherwise", select_otherwise},
     {"select_hand_over", select_hand_over},
     {"gather", gather},
+    {"mpmc", mpmc},
+    {"timer", timer},
     {"lock", lock},
 };
 

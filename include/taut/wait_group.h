@@ -65,6 +65,7 @@ class wait_group {
  private:
   // where: {} is not noted.
   TAUT_API void change(int n, detail::site where);
+  void change_slowly(int n);
   TAUT_API result<void> wait_until(detail::context_node* context, detail::site where);
 
   // Counter in the high half; bit 0: somebody waits.

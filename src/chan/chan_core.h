@@ -152,7 +152,7 @@ namespace detail {
 // third is touched when handles are made and die, or another sends.
 struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
-  bool orphan = false;         // no handle is left, yet somebody waits
+  bool orphan = false;         // no handle is left, yet somebody waits: it is not freed
   bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
@@ -182,12 +182,12 @@ struct alignas(64) chan_core {
                                                          // dies
   void* feeder = nullptr;                                // a timer, or the context that closes it
   bool typed = false;                                    // closes when its last sending handle dies
+  bool watches_ends = false;                             // typed, or no_receiver is set
   // --- Evidence.
   rt::chan_fact previous_send;                // before the last, or begun: sent_twice
   std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
   std::atomic<std::uint64_t> dropped_by{0};   // as state_of() has it
   std::atomic<bool> timer_armed{false};       // a tick will come by itself: who waits here is alive
-  std::atomic<bool> alive{false};             // false: freed, or not made yet
   std::uint64_t maker = 0;
   site made;
   rt::chan_fact closer;
@@ -274,6 +274,10 @@ inline std::uint64_t sends_of(const chan_core& c) noexcept {
   return c.receives.load(std::memory_order_relaxed) +  // MO-2
          c.count.load(std::memory_order_relaxed);      // MO-1
 }
+
+// A handle of the runtime's own ends, which no evidence is about: a feeder's, a context's. c is not
+// typed, and its feeder does not ask.
+void chan_unref_runtime(chan_core* c, std::uint64_t rights) noexcept;
 
 // The waits of goroutine g, which is noted and has c's lock. Commands know them by their names.
 void chan_send_waits(chan_core* c, void* element, site where, rt::goroutine* g);

@@ -70,7 +70,6 @@ void destroy(chan_core* c) noexcept {
     for (std::uint32_t i = 0, n = c->count.load(); i < n; ++i) c->ops->destroy(c->slot(i));
   }
   if (c->buffer != nullptr) slab_give(c->buffer, (std::size_t{c->mask} + 1) * c->ops->size);
-  if constexpr (records) c->alive.store(false, std::memory_order_relaxed);  // MO-2
   slab_give(c, sizeof(chan_core));
 }
 
@@ -117,14 +116,13 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
       ops.destroy == nullptr) {
     c->at_once = c->capacity;
   }
-  c->typed = typed;
+  c->typed = c->watches_ends = typed;
   c->of_context = receivers_of(rights) == 0;
   if constexpr (records) {
     c->made = where;
     c->maker = id_of_caller();
   }
-  c->handles.store(rights, std::memory_order_relaxed);                     // MO-2
-  if constexpr (records) c->alive.store(true, std::memory_order_relaxed);  // MO-2
+  c->handles.store(rights, std::memory_order_relaxed);  // MO-2
   return c;
 }
 
@@ -173,12 +171,17 @@ TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr
 
 }  // namespace
 
-void chan_unref(chan_core* c, std::uint64_t rights) noexcept {
-  const auto from = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
-  if (TAUT_UNLIKELY(c->typed || c->no_receiver != nullptr)) return unref_slowly(c, rights, from);
-  // Of a channel that goes with it nobody will ask. Before it counts no more: after that, the
-  // channel may be gone.
-  if (records && c->handles.load(std::memory_order_relaxed) != rights) {  // MO-2
+void chan_unref_runtime(chan_core* c, std::uint64_t rights) noexcept {
+  if (c->handles.fetch_sub(rights) == rights)
+    end_of_handles(c, reinterpret_cast<std::uintptr_t>(code_here()));
+}
+
+void chan_unref(chan_core* c, std::uint64_t rights, const void* at) noexcept {
+  const auto from = reinterpret_cast<std::uintptr_t>(at);
+  if (TAUT_UNLIKELY(c->watches_ends)) return unref_slowly(c, rights, from);
+  // Before it counts no more: after that, the channel may be gone. Of the last one nobody will ask;
+  // to see that it is costs more.
+  if constexpr (records) {
     const std::uint64_t me = thread_owner_state();
     if (TAUT_UNLIKELY(me == look_closer)) return unref_slowly(c, rights, from);
     record_dropped(*c, from, me);

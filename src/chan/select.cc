@@ -265,8 +265,8 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
-    park(g, {wait_reason::select, used == 0 ? nullptr : cases[order[0]].channel, where},
-         release_locks, channels.leave_to_commit());
+    record_queued_wait(g, wait_info{wait_reason::select, nullptr, where});
+    park_recorded(g, release_locks, channels.leave_to_commit());
   }
   limit.disarm();
   const std::uint8_t why = g->ended_by;

@@ -59,7 +59,7 @@ recv_chan<unit> context::done() const {
     }
     mine = take();
   }
-  if (unused != nullptr) detail::chan_unref(unused, detail::send_right);
+  if (unused != nullptr) detail::chan_unref_runtime(unused, detail::send_right);
   return mine;
 }
 

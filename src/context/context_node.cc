@@ -62,7 +62,7 @@ void destroy(context_node* n) noexcept TAUT_LOCKS_BY_HAND {
     hold h(above->guard);
     unlink_child(*above, *c);
   }
-  if (c->done != nullptr) detail::chan_unref(c->done, detail::send_right);
+  if (c->done != nullptr) detail::chan_unref_runtime(c->done, detail::send_right);
   free_node(c);
 }
 

@@ -106,7 +106,6 @@ constexpr taut_debug_field fields[] = {
     // Queues: a waiting goroutine's goroutine.queue points to one.
     field("channel.receivers", offsetof(chan_core, receivers), sizeof(void*)),
     field("channel.senders", offsetof(chan_core, senders), sizeof(void*)),
-    TAUT_CHANNEL(alive),
     TAUT_CHANNEL(closed),
     TAUT_CHANNEL(of_context),
     TAUT_CHANNEL(count),

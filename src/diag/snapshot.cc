@@ -140,9 +140,12 @@ TAUT_NO_SANITIZE void snapshot::copy_goroutine(const goroutine& from, bool facts
   g.created = from.created;
   if (g.waits()) {
     g.reason = from.reason();
-    g.object = on_channel(g.reason) ? channel_of_wait(from, g.reason)
-                                    : from.wait_object.load(std::memory_order_relaxed);  // MO-2
-    g.waits_at = from.wait_site.load(std::memory_order_relaxed);                         // MO-2
+    if (on_channel(g.reason)) {
+      g.object = channel_of_wait(from, g.reason);
+    } else if (g.reason != wait_reason::select) {
+      g.object = from.wait_object.load(std::memory_order_relaxed);  // MO-2
+    }
+    g.waits_at = from.wait_site.load(std::memory_order_relaxed);  // MO-2
     g.since = from.wait_since();
     if (on_channel(g.reason) && g.object == nullptr) {
       // Taken out of the queue since the look at its state.
@@ -227,11 +230,11 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   const auto& from = *static_cast<const chan_core*>(address);
   channel_record c;
   c.address = address;
-  c.alive = flag_of(&from.alive);
   // The handles first: a typed channel is closed before its last sender stops counting.
   const std::uint64_t handles = from.handles.load(std::memory_order_acquire);  // MO-1
   c.senders = detail::senders_of(handles);
   c.receivers = detail::receivers_of(handles);
+  c.alive = handles != 0 || flag_of(&from.orphan);  // a freed block stays mapped
   c.closed = flag_of(&from.closed);
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
   c.of_context = flag_of(&from.of_context);
@@ -293,7 +296,7 @@ TAUT_NO_SANITIZE void snapshot::find_references(std::uint32_t index, std::uintpt
     if (word < 4096) continue;
     if (i + 1 < n && words[i + 1] != 0) {
       const auto at = reinterpret_cast<const void*>(low + i * sizeof word);
-      const std::uintptr_t tag = words[i + 1] ^ detail::handle_image::check_for(word, at);
+      const std::uintptr_t tag = words[i + 1] - detail::handle_image::check_for(word, at);
       if (tag <= 2 && by_channel_.find(word) != mapped_index::none) {
         keep(references.push_back(
             {index, static_cast<reference_kind>(tag), 0, reinterpret_cast<const void*>(word)}));

@@ -149,7 +149,7 @@ struct alignas(64) goroutine {
   std::byte* stack_low = nullptr;
   std::uint32_t stands_for = 0;  // with ready_since: so many like it, latencies.h
   std::uint32_t shields = 0;     // taut::shield objects alive
-  alignas(64) std::atomic<const void*> wait_object{nullptr};  // not of one channel: single.queue
+  alignas(64) std::atomic<const void*> wait_object{nullptr};  // not of channels and selects
   std::atomic<site> wait_site{};
   waiter single{.g = this};  // of every wait but select's
 

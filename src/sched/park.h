@@ -43,14 +43,14 @@ struct bare_wait {
 };
 using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 
-// Says what g is about to wait for, of an object that the queue tells which its waiter is in, where the caller still has the facts in registers. Until it
-// parks nobody looks at them.
+// Says that g is about to wait, where the caller still has the facts in registers. What for is told
+// by the queue that its waiter is in, or by a select's cases. Until it parks nobody looks at them.
 TAUT_ALWAYS_INLINE void record_queued_wait(goroutine* g, const recorded_wait& info) noexcept {
   g->wait_site.store(info.where, std::memory_order_relaxed);  // MO-1
   g->set_wait(info.reason, coarse_now());
 }
 inline void record_queued_wait(goroutine*, const bare_wait&) noexcept {}
-// As above, of any object.
+// As above, of any other object.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
   g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
   record_queued_wait(g, info);

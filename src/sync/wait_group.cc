@@ -55,11 +55,23 @@ wait_group::~wait_group() {
   }
 }
 
+// Which nobody waits for, or which stays above zero; no call, few registers.
 void wait_group::change(int n, site where) {
-  choice_point();
   std::uint64_t s = state_.load();
   // Between the load and the exchange: the line comes from another worker once, not twice.
   if (records && where) store_if_changed(n > 0 ? added_ : done_, where);
+  std::int32_t after = 0;
+  if (TAUT_LIKELY(!choice_point_wanted() && !__builtin_add_overflow(counter(s), n, &after) &&
+                  after >= 0 && (after != 0 || (s & waited_for) == 0) &&
+                  state_.compare_exchange_weak(s, with_counter(s, after)))) {
+    return;
+  }
+  change_slowly(n);
+}
+
+void wait_group::change_slowly(int n) {
+  choice_point();
+  std::uint64_t s = state_.load();
   for (;;) {
     std::int32_t after = 0;
     if (TAUT_UNLIKELY(__builtin_add_overflow(counter(s), n, &after) || after < 0)) {

@@ -37,7 +37,7 @@ tick_channel::tick_channel(site where)
 
 tick_channel::~tick_channel() {
   stop();
-  detail::chan_unref(channel_, detail::send_right);
+  detail::chan_unref_runtime(channel_, detail::send_right);
 }
 
 void tick_channel::arm(std::chrono::nanoseconds d, std::chrono::nanoseconds period) noexcept {

@@ -245,7 +245,8 @@ table_goroutine debug_table::goroutine_of(const std::byte* record) const {
   g.pinned = value("goroutine.pinned") != 0;
   g.since = static_cast<std::int64_t>(value("goroutine.wait_since"));
   g.object = value("goroutine.wait_object");
-  // One that waits for a channel is in a queue within it.
+  // One that waits for a channel is in a queue within it; a select has cases.
+  if (g.reason == "select") g.object = 0;
   if (rank_of(g) == 0 && (g.reason == "chan receive" || g.reason == "chan send")) {
     const bool sends = g.reason == "chan send";
     g.object = value("goroutine.queue");

@@ -220,7 +220,7 @@ class Goroutine:
         self.state = self._text(table.states, get("state"))
         self.reason = self._text(table.reasons, get("reason"))
         self.object, self.since = get("wait_object"), signed(get("wait_since"))
-        # One that waits for a channel is in a queue within it.
+        # One that waits for a channel is in a queue within it; a select has cases.
         queues = {"chan receive": "channel.receivers", "chan send": "channel.senders"}
         if self.reason in queues and table.reasons.index(self.reason) == get("reason"):
             self.object = get("queue") and get("queue") - table.fields[queues[self.reason]][0]

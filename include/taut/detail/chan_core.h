@@ -28,7 +28,8 @@ inline constexpr std::uint64_t recv_right = std::uint64_t{1} << 32;
 TAUT_API chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t rights,
                               bool typed, site where);
 TAUT_API void chan_ref(chan_core* c, std::uint64_t rights) noexcept;
-TAUT_API void chan_unref(chan_core* c, std::uint64_t rights) noexcept;
+// from: the code that ends the handle.
+TAUT_API void chan_unref(chan_core* c, std::uint64_t rights, const void* from) noexcept;
 TAUT_API void chan_close(chan_core* c, site where);
 TAUT_API std::size_t chan_len(const chan_core* c) noexcept;
 TAUT_API std::size_t chan_cap(const chan_core* c) noexcept;
@@ -97,7 +98,7 @@ class chan_handle {
     chan_core* c = core();
     if (c == nullptr) return;
     image_.wipe();
-    chan_unref(c, Rights);
+    chan_unref(c, Rights, code_here());
   }
   chan_core* core() const noexcept { return static_cast<chan_core*>(image_.get()); }
 

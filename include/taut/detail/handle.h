@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The self-validating word pair behind every shared handle (channels, contexts).
 //
-// A handle image is {p, p ^ rotl(address of the handle, 7) ^ secret ^ tag}: a memory scan can tell
+// A handle image is {p, p + 8 * address of the handle + secret + tag}: a memory scan can tell
 // a live handle from a stale or copied word, count them exactly, and see by the tag what the handle
 // may do. Who ends a handle wipes both words, by stores that the optimizer may not drop.
 #pragma once
@@ -40,7 +40,7 @@ class handle_image {
   void set(void* p, std::uintptr_t tag = 0) noexcept {
     word_ = reinterpret_cast<std::uintptr_t>(p);
     show(word_);  // in two steps: two plain stores are fewer instructions than one of both
-    check_ = check_for(word_, this) ^ tag;
+    check_ = check_for(word_, this) + tag;  // a shift, an addition with the tag, and one more
     show(check_);
   }
   // wipe() returns the pointer and leaves no trace of it here.
@@ -55,8 +55,7 @@ class handle_image {
 #endif
 
   static std::uintptr_t check_for(std::uintptr_t word, const void* at) noexcept {
-    const auto a = reinterpret_cast<std::uintptr_t>(at);
-    return word ^ (a << 7 | a >> (sizeof(a) * 8 - 7)) ^ handle_secret;
+    return word + 8 * reinterpret_cast<std::uintptr_t>(at) + handle_secret;
   }
 
  private:

@@ -37,6 +37,21 @@ TAUT_API extern const site_data system_site, system_never_inlined_site;
 // no lock. Out of memory: none.
 TAUT_API const site_data* intern_site(const char* file, std::uint32_t line) noexcept;
 
+// An address within the code that it is inlined into, as a return address of it would be.
+[[gnu::always_inline]] inline const void* code_here() noexcept {
+#if defined(TAUT_UNRECORDED)
+  return nullptr;
+#elif defined(__x86_64__)
+  const void* here;
+  asm volatile("leaq 0(%%rip), %0" : "=r"(here));  // volatile: not one for two places
+  return here;
+#elif defined(__aarch64__)
+  const void* here;
+  asm volatile("adr %0, .+4" : "=r"(here));
+  return here;
+#endif
+}
+
 struct site {
   const void* data = nullptr;  // a site_data; none: nothing is known
 

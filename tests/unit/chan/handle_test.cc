@@ -71,12 +71,13 @@ TEST(handle, image_is_valid_only_where_it_lies_and_is_wiped) {
   EXPECT_EQ(words[1], 0u);
 }
 
-TEST(handle, a_freed_channel_is_not_alive) {
+TEST(handle, a_freed_channel_has_none) {
   chan<int> c(4);
   detail::chan_core* core = c.handle().core();
-  EXPECT_TRUE(core->alive.load());
+  EXPECT_NE(core->handles.load(), 0u);
   c.reset();
-  EXPECT_FALSE(core->alive.load());  // the block stays mapped
+  EXPECT_EQ(core->handles.load(), 0u);  // the block stays mapped
+  EXPECT_FALSE(core->orphan);
 }
 
 }  // namespace
