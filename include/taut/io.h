@@ -87,7 +87,8 @@ class blocking_scope {
 // blocking(f) calls f, which may block its thread: a database driver, getaddrinfo, a file. Returns
 // what f returns, or throws what it throws. Other goroutines go on meanwhile on another thread, but
 // for those that must stay on this one (pinned, or with the address of a thread-local on their
-// stacks): they wait until f returns. Costs about a microsecond. f runs on this goroutine's stack, and must not wait by means of taut.
+// stacks): they wait until f returns. Costs about a microsecond. f runs on this goroutine's stack,
+// and must not wait by means of taut.
 template <class F>
 auto blocking(F&& f) -> std::invoke_result_t<F&&> {
   detail::blocking_scope scope;

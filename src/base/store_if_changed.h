@@ -34,6 +34,18 @@ differs:
 #endif
 }
 
+// Whether the lowest bit is set.
+TAUT_ALWAYS_INLINE bool is_odd(const std::atomic<std::uint64_t>& a) noexcept {
+#if defined(__x86_64__) && !defined(TAUT_TSAN)
+  asm goto("testb $1, %0\n\tje %l1" : : "m"(a) : "cc" : even);  // one instruction, as above
+  return true;
+even:
+  return false;
+#else
+  return a.load(std::memory_order_relaxed) % 2 != 0;  // MO-1
+#endif
+}
+
 template <class T>
 TAUT_ALWAYS_INLINE void store_if_changed(std::atomic<T>& a, T value) noexcept {
   if (TAUT_UNLIKELY(!holds(a, value))) a.store(value, std::memory_order_relaxed);  // MO-1

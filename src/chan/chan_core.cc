@@ -53,14 +53,14 @@ TAUT_ALWAYS_INLINE std::uint8_t wait_in(chan_core& c, bool sends, goroutine* g, 
   w.success = false;
   w.claimable = mask != 0;
   sends ? c.add_sender(w) : c.add_receiver(w);
-  // Asked of memory, now and after the wait, in place of a register that would have to be saved.
-  if (TAUT_UNLIKELY(w.claimable) && interrupted_before_park(g)) {
+  if (TAUT_UNLIKELY(mask != 0) && interrupted_before_park(g)) {
     (sends ? c.senders : c.receivers).unlink(w);
     c.guard.release();
     return end_claimable(g);
   }
   c.guard.announce_release();
   park_recorded(g, release_lock, &c.guard);
+  // Asked of memory, in place of a register that would have to be saved.
   if (TAUT_LIKELY(g->wait_mask.load(std::memory_order_relaxed) == 0)) return 0;  // MO-3
   if (g->ended_by != 0) unlink_own(c, w);
   return end_claimable(g);
@@ -119,14 +119,14 @@ outcome offer(chan_core& c, void* element, std::uint64_t by, site where) noexcep
   if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
   if (waiter* w = c.receivers.take_first()) {
     c.note_send(by, where);
-    if (c.receivers.empty()) c.sends_at_once();
+    if (c.receivers.empty()) chan_core::at_once_again(c.sender);
     hand_to(c, w, element);
     return outcome::done;
   }
   const std::uint32_t n = count_of(c);
   if (n == c.capacity) return outcome::would_block;
   c.note_send(by, where);
-  c.sends_at_once();
+  chan_core::at_once_again(c.sender);
   move_element(c, c.slot(n), element);
   set_count(c, n + 1);
   c.guard.release();
@@ -138,7 +138,7 @@ outcome accept(chan_core& c, void* element, std::uint64_t by, site where) noexce
   waiter* const w = c.senders.take_first();
   if (n == 0 && w == nullptr) return is_closed(c) ? outcome::closed : outcome::would_block;
   c.note_receive(by, where);
-  if (c.senders.empty()) c.receives_at_once();
+  if (c.senders.empty()) chan_core::at_once_again(c.receiver);
   if (n == 0) {
     take_from(c, w, element);
     return outcome::done;
@@ -161,7 +161,7 @@ outcome accept(chan_core& c, void* element, std::uint64_t by, site where) noexce
 void send_to_first(chan_core& c, void* element) noexcept {
   waiter* const w = c.receivers.head();
   c.receivers.unlink_first(*w);
-  if (c.at_once != 0 && c.receivers.empty()) c.sends_at_once();
+  if (c.at_once != 0 && c.receivers.empty()) chan_core::at_once_again(c.sender);
   hand_to(c, w, element);
 }
 
@@ -269,6 +269,18 @@ TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, site where,
   return chan_recv_waits(c, element, where, current_goroutine());
 }
 
+// By one that is noted, and from now on need not look at anything else. Functions of their own: the
+// ways to a partner need the fewer registers.
+TAUT_NOINLINE void put_by_new(chan_core* c, void* element) noexcept TAUT_LOCKS_BY_HAND {
+  chan_core::at_once_again(c->sender);
+  put_small(*c, element, count_of(*c));
+}
+TAUT_NOINLINE bool take_by_new(chan_core* c, void* element) noexcept TAUT_LOCKS_BY_HAND {
+  chan_core::at_once_again(c->receiver);
+  take_small(*c, element, count_of(*c));
+  return true;
+}
+
 // c is locked by goroutine me. noted: it is the last already, where it is.
 TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std::uint64_t me,
                                     bool noted) TAUT_LOCKS_BY_HAND {
@@ -279,8 +291,7 @@ TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std
     }
   } else if (const std::uint32_t n = count_of(*c); n < c->at_once) {
     if (!noted) c->note_other_send(me, where);
-    c->sends_at_once();
-    if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
+    return put_by_new(c, element);
   } else if (TAUT_LIKELY(n == c->capacity && !is_closed(*c))) {
     noted ? c->note_sent_twice() : c->note_other_waiting_send(me, where);
     return chan_send_waits(c, element, where, current_worker()->current);
@@ -302,8 +313,7 @@ TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, site where, std
     }
   } else if (w == nullptr && c->at_once != 0) {
     if (!noted) c->note_other_receive(me, where);
-    c->receives_at_once();
-    if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
+    return take_by_new(c, element);
   }
   return recv_generally(c, element, where, me);
 }
@@ -331,12 +341,13 @@ TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where) TAUT_LOC
 // The caller may go the usual way, as far as can be said without the lock, and has it now. The
 // place is looked at here, where the line is only read: if the caller is the last then, that is
 // true, for nobody else notes anything of it.
-TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me, chan_fact chan_core::* fact,
+TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me,
+                                     std::atomic<site> chan_core::* place,
                                      site where) noexcept TAUT_LOCKS_BY_HAND {
   if constexpr (!records) {
     if (TAUT_UNLIKELY(me == look_closer)) return false;
   }
-  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY((c->*fact).is_at(where)) &&
+  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY(is_at(c->*place, where)) &&
          TAUT_LIKELY(c->guard.acquire_at_once());
 }
 
@@ -349,7 +360,7 @@ TAUT_NOINLINE void send_as_other(chan_core* c, void* element, site where,
 }
 TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(c->last_send.is_of(me))) return send_locked(c, element, where, me, true);
+  if (TAUT_LIKELY(c->is_last_sender(me))) return send_locked(c, element, where, me, true);
   send_as_other(c, element, where, me);
 }
 TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
@@ -360,7 +371,7 @@ TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
 }
 TAUT_NOINLINE bool recv_or_wait(chan_core* c, void* element, site where,
                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(c->last_receive.is_of(me))) return recv_locked(c, element, where, me, true);
+  if (TAUT_LIKELY(c->is_last_receiver(me))) return recv_locked(c, element, where, me, true);
   return recv_as_other(c, element, where, me);
 }
 
@@ -375,7 +386,7 @@ constexpr bool tail_calls = true;
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_send, where))) {
+  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::sent_at, where))) {
     if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
     if (tail_calls) return send_or_wait(c, element, where, me);
     c->guard.release();
@@ -385,7 +396,7 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::last_receive, where))) {
+  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::received_at, where))) {
     if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
     if (tail_calls) return recv_or_wait(c, element, where, me);
     c->guard.release();

@@ -6,8 +6,7 @@
 //   If elements are buffered, receivers is empty. If there is room, senders is empty. (Waiters
 //   whose wait was ended by an interrupt may linger until they unlink themselves: taking one out
 //   fails its claim.)
-//   sender_at_once is nobody, or is last_send.owner, and then receivers is empty. So is
-//   receiver_at_once with last_receive and senders.
+//   sender has the bit `looks`, or receivers is empty. So with receiver and senders.
 //
 // States
 //   open -> closed, once. Closed: both queues are empty; receives drain, then yield nothing.
@@ -102,15 +101,10 @@ struct wait_queue {
   }
 };
 
-// Who did something last, and where: evidence. Written under the lock, read by diagnosis without
-// it. Mostly it is who it was, where it was.
+// Who did something, and where: evidence. Written under the lock, read by diagnosis without it.
 struct chan_fact {
   std::atomic<std::uint64_t> owner{0};  // the goroutine, as detail::state_of() has it
   std::atomic<site> where{};
-  void set(const chan_fact& of) noexcept {
-    set(of.owner.load(std::memory_order_relaxed),   // MO-2
-        of.where.load(std::memory_order_relaxed));  // MO-2
-  }
   void set(std::uint64_t by, site at) noexcept {
     if constexpr (!records) return;
     owner.store(by, std::memory_order_relaxed);  // MO-2
@@ -122,9 +116,12 @@ struct chan_fact {
     store_if_changed(owner, by);
     store_if_changed(where, at);
   }
-  bool is_of(std::uint64_t by) const noexcept { return !records || holds(owner, by); }
-  bool is_at(site at) const noexcept { return !records || holds(where, at); }
 };
+
+// A place that is mostly the same, in a line that is only read then.
+inline bool is_at(const std::atomic<site>& place, site where) noexcept {
+  return !records || holds(place, where);
+}
 
 // Why a wait for this channel was given up.
 enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
@@ -157,7 +154,7 @@ struct alignas(64) chan_core {
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
   bool half_words = false;              // elements are of 4 bytes; used if at_once is not 0
-  std::atomic<bool> sent_twice{false};  // evidence: previous_send is rather the same as last_send
+  std::atomic<bool> sent_twice{false};  // evidence: previous_send is rather the same as the last
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
@@ -166,15 +163,16 @@ struct alignas(64) chan_core {
   const elem_ops* ops = nullptr;
   std::atomic<std::uint64_t> receives{0};  // where the oldest element is in the ring; and evidence:
                                            // there were as many sends, and what is buffered
-  // Who need not look at anything else, in the form of state_of(). One comparison tells that the
-  // caller need not look closer, that nobody waits on the other side, and that the fact of who did
-  // it last is true as it is.
-  static constexpr std::uint64_t nobody = 1;  // the state of none: 0 is that of all threads
-  std::uint64_t sender_at_once = nobody, receiver_at_once = nobody;
+  // Evidence: who sent, and received, last, in the form of state_of(). Without `looks` that one
+  // need not look at anything else: one comparison tells that the caller need not look closer, that
+  // nobody waits on the other side, and that the fact is true as it is.
+  static constexpr std::uint64_t looks = 1;
+  std::atomic<std::uint64_t> sender{looks}, receiver{looks};
 
   // --- Second line.
   rt::wait_queue receivers, senders;
-  rt::chan_fact last_send, last_receive;
+  std::atomic<site> sent_at{}, received_at{};  // evidence: where
+  rt::chan_fact previous_send;                 // before the last, or begun: sent_twice
 
   // --- Third line.
   std::atomic<std::uint64_t> handles{0};                 // sending low, receiving high
@@ -184,7 +182,6 @@ struct alignas(64) chan_core {
   bool typed = false;                                    // closes when its last sending handle dies
   bool watches_ends = false;                             // typed, or no_receiver is set
   // --- Evidence.
-  rt::chan_fact previous_send;                // before the last, or begun: sent_twice
   std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
   std::atomic<std::uint64_t> dropped_by{0};   // as state_of() has it
   std::atomic<bool> timer_armed{false};       // a tick will come by itself: who waits here is alive
@@ -207,11 +204,18 @@ struct alignas(64) chan_core {
     if constexpr (!rt::records) return;
     if (!is_last_receive(by, where)) note_other_receive(by, where);
   }
+  // False too of the last one if it need not look: to note it once more says the same.
+  bool is_last_sender(std::uint64_t by) const noexcept {
+    return !rt::records || rt::holds(sender, by | looks);
+  }
+  bool is_last_receiver(std::uint64_t by) const noexcept {
+    return !rt::records || rt::holds(receiver, by | looks);
+  }
   bool is_last_send(std::uint64_t by, site where) const noexcept {
-    return TAUT_LIKELY(last_send.is_of(by) && last_send.is_at(where));
+    return TAUT_LIKELY(is_last_sender(by) && rt::is_at(sent_at, where));
   }
   bool is_last_receive(std::uint64_t by, site where) const noexcept {
-    return TAUT_LIKELY(last_receive.is_of(by) && last_receive.is_at(where));
+    return TAUT_LIKELY(is_last_receiver(by) && rt::is_at(received_at, where));
   }
   // The same, of one that is known to be the last, or to be another.
   void note_sent_twice() noexcept {
@@ -221,43 +225,42 @@ struct alignas(64) chan_core {
   }
   void note_other_send(std::uint64_t by, site where) noexcept {
     if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    sender_at_once = nobody;
-    last_send.set(by, where);
+    sender.store(by | looks, std::memory_order_relaxed);            // MO-2
+    rt::store_if_changed(sent_at, where);
   }
   void note_other_waiting_send(std::uint64_t by, site where) noexcept {
     note_before();
-    sender_at_once = nobody;
-    last_send.set(by, where);
+    sender.store(by | looks, std::memory_order_relaxed);  // MO-2
+    rt::store_if_changed(sent_at, where);
   }
   void note_other_receive(std::uint64_t by, site where) noexcept {
-    receiver_at_once = nobody;
-    last_receive.set(by, where);
+    receiver.store(by | looks, std::memory_order_relaxed);  // MO-2
+    rt::store_if_changed(received_at, where);
   }
   // What was the last send is the one before it, from now on.
   void note_before() noexcept {
-    sent_twice.store(false, std::memory_order_relaxed);  // MO-2
-    previous_send.set(last_send);
+    sent_twice.store(false, std::memory_order_relaxed);                 // MO-2
+    previous_send.set(sender.load(std::memory_order_relaxed) & ~looks,  // MO-2
+                      sent_at.load(std::memory_order_relaxed));         // MO-2
   }
-  // And that nobody waits on the other side.
-  void sends_at_once() noexcept {
-    if constexpr (rt::records)
-      sender_at_once = last_send.owner.load(std::memory_order_relaxed);  // MO-2
+  // That the last one need not look: nobody waits on the other side.
+  static void at_once_again(std::atomic<std::uint64_t>& who) noexcept {
+    if constexpr (!rt::records) return;
+    who.store(who.load(std::memory_order_relaxed) & ~looks, std::memory_order_relaxed);  // MO-2
   }
-  void receives_at_once() noexcept {
-    if constexpr (rt::records)
-      receiver_at_once = last_receive.owner.load(std::memory_order_relaxed);  // MO-2
-  }
-  // Mostly it is so already, as in store_if_changed.h.
-  static void nobody_at_once(std::uint64_t& who) noexcept {
-    if (TAUT_UNLIKELY(who != nobody)) who = nobody;
+  // Mostly it has to already, as in store_if_changed.h.
+  static void has_to_look(std::atomic<std::uint64_t>& who) noexcept {
+    if constexpr (!rt::records) return;
+    if (TAUT_UNLIKELY(!rt::is_odd(who)))
+      who.store(who.load(std::memory_order_relaxed) + looks, std::memory_order_relaxed);  // MO-2
   }
   // Puts a waiter to those who wait to send, or to receive. Under the lock.
   void add_sender(rt::waiter& w) noexcept {
-    if constexpr (rt::records) nobody_at_once(receiver_at_once);
+    has_to_look(receiver);
     senders.append(w);
   }
   void add_receiver(rt::waiter& w) noexcept {
-    if constexpr (rt::records) nobody_at_once(sender_at_once);
+    has_to_look(sender);
     receivers.append(w);
   }
 
@@ -333,28 +336,38 @@ TAUT_ALWAYS_INLINE void at_slot(const chan_core& c, std::uint32_t behind, F f) n
   }
 }
 
-// The usual case of both, with c's lock held: a small element goes into the buffer, or
-// comes out, and nobody waits. True: it did, and the lock is released. No call, few registers. by:
-// the caller, of whom the place is noted.
-TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element,
-                                      std::uint64_t by) noexcept TAUT_LOCKS_BY_HAND {
-  if (TAUT_UNLIKELY(records ? c.sender_at_once != by : !c.receivers.empty())) return false;
-  const std::uint32_t n = c.count.load(std::memory_order_relaxed);  // MO-1
-  if (TAUT_UNLIKELY(n >= c.at_once)) return false;
+// A small element goes into the buffer, of which n are used, or comes out. With c's lock held,
+// which is released; who calls is noted, and nobody waits.
+TAUT_ALWAYS_INLINE void put_small(chan_core& c, void* element,
+                                  std::uint32_t n) noexcept TAUT_LOCKS_BY_HAND {
   at_slot(c, n, [&](auto* slot) { std::memcpy(slot, element, sizeof *slot); });
   c.count.store(n + 1, std::memory_order_relaxed);  // MO-1
   c.guard.release();
+}
+TAUT_ALWAYS_INLINE void take_small(chan_core& c, void* element,
+                                   std::uint32_t n) noexcept TAUT_LOCKS_BY_HAND {
+  at_slot(c, 0, [&](auto* slot) { std::memcpy(element, slot, sizeof *slot); });
+  c.count.store(n - 1, std::memory_order_relaxed);  // MO-1
+  count_up(c.receives);
+  c.guard.release();
+}
+
+// The usual case of both: it can be done at once. True: it was. No call, few registers. by: the
+// caller, of whom the place is noted.
+TAUT_ALWAYS_INLINE bool offer_at_once(chan_core& c, void* element,
+                                      std::uint64_t by) noexcept TAUT_LOCKS_BY_HAND {
+  if (TAUT_UNLIKELY(records ? !holds(c.sender, by) : !c.receivers.empty())) return false;
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_UNLIKELY(n >= c.at_once)) return false;
+  put_small(c, element, n);
   return true;
 }
 TAUT_ALWAYS_INLINE bool accept_at_once(chan_core& c, void* element,
                                        std::uint64_t by) noexcept TAUT_LOCKS_BY_HAND {
-  if (TAUT_UNLIKELY(records ? c.receiver_at_once != by : !c.senders.empty())) return false;
-  const std::uint32_t n = c.count.load(std::memory_order_relaxed) - 1;  // MO-1
-  if (TAUT_UNLIKELY(n >= c.at_once)) return false;
-  at_slot(c, 0, [&](auto* slot) { std::memcpy(element, slot, sizeof *slot); });
-  c.count.store(n, std::memory_order_relaxed);  // MO-1
-  count_up(c.receives);
-  c.guard.release();
+  if (TAUT_UNLIKELY(records ? !holds(c.receiver, by) : !c.senders.empty())) return false;
+  const std::uint32_t n = c.count.load(std::memory_order_relaxed);  // MO-1
+  if (TAUT_UNLIKELY(n - 1 >= c.at_once)) return false;
+  take_small(c, element, n);
   return true;
 }
 

@@ -80,7 +80,7 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
   chan_core& c = *s.channel;
   s.received = false;
   if (s.sends) {
-    const bool here = c.last_send.is_at(where);  // true under the lock too, if it is by's
+    const bool here = is_at(c.sent_at, where);  // true under the lock too, if it is by's
     c.guard.acquire();
     if (TAUT_LIKELY(here) && offer_at_once(c, s.element, by)) {
       s.received = true;
@@ -88,12 +88,12 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
     }
     const waiter* const w = c.receivers.head();
     if (w == nullptr || w->claimable) return false;
-    if (TAUT_UNLIKELY(!here || !c.last_send.is_of(by))) c.note_other_send(by, where);
+    if (TAUT_UNLIKELY(!here || !c.is_last_sender(by))) c.note_other_send(by, where);
     s.received = true;
     send_to_first(c, s.element);
     return true;
   }
-  const bool here = c.last_receive.is_at(where);
+  const bool here = is_at(c.received_at, where);
   c.guard.acquire();
   if (TAUT_LIKELY(here) && accept_at_once(c, s.element, by)) {
     s.received = true;
@@ -102,7 +102,7 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
   const waiter* const w = c.senders.head();
   if (w == nullptr || w->claimable || c.count.load(std::memory_order_relaxed) != 0)  // MO-1
     return false;
-  if (TAUT_UNLIKELY(!here || !c.last_receive.is_of(by))) c.note_other_receive(by, where);
+  if (TAUT_UNLIKELY(!here || !c.is_last_receiver(by))) c.note_other_receive(by, where);
   s.received = true;
   recv_from_first(c, s.element);
   return true;

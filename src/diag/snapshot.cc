@@ -242,11 +242,13 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
   c.sends = sends_of(from);
-  c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
-  c.last_send = fact_of(from.last_send);
+  c.receives = from.receives.load(std::memory_order_relaxed);                      // MO-2
+  c.last_send = {detail::owner_of(from.sender.load(std::memory_order_relaxed)),    // MO-2
+                 from.sent_at.load(std::memory_order_relaxed)};                    // MO-2
   c.previous_send = from.sent_twice.load(std::memory_order_relaxed) ? c.last_send  // MO-2
                                                                     : fact_of(from.previous_send);
-  c.last_receive = fact_of(from.last_receive);
+  c.last_receive = {detail::owner_of(from.receiver.load(std::memory_order_relaxed)),  // MO-2
+                    from.received_at.load(std::memory_order_relaxed)};                // MO-2
   c.receiver_left = leaving_of(from.receiver_left);
   c.sender_left = leaving_of(from.sender_left);
   c.closer = fact_of(from.closer);

@@ -94,25 +94,24 @@ void keeps_up() {
   const std::uint64_t me = taut::this_goroutine::id();
   chan<long> c(8);
   taut::detail::chan_core& core = *c.handle().core();
-  const auto last_send = [&] { return taut::detail::owner_of(core.last_send.owner.load()); };
-  const auto last_receive = [&] { return taut::detail::owner_of(core.last_receive.owner.load()); };
-  const auto holds = [&] {
+  const auto last_send = [&] { return taut::detail::owner_of(core.sender.load()); };
+  const auto last_receive = [&] { return taut::detail::owner_of(core.receiver.load()); };
+  const auto looks = [&](const std::atomic<std::uint64_t>& who) {
     const taut::rt::hold h(core.guard);
-    return (core.sender_at_once == core.nobody ||
-            (core.sender_at_once == core.last_send.owner.load() && core.receivers.empty())) &&
-           (core.receiver_at_once == core.nobody ||
-            (core.receiver_at_once == core.last_receive.owner.load() && core.senders.empty()));
+    return (who.load() & core.looks) != 0;
   };
-  const auto nobody = [&](const std::uint64_t& at_once) {
+  const auto holds = [&] {
+    const bool sender_looks = looks(core.sender), receiver_looks = looks(core.receiver);
     const taut::rt::hold h(core.guard);
-    return at_once == core.nobody;
+    return (sender_looks || core.receivers.empty()) && (receiver_looks || core.senders.empty());
   };
   for (int i = 0; i < 3; ++i) {
     c.send(1);
-    EXPECT_EQ(core.last_send.where.load()->line, __LINE__ - 1u);
+    EXPECT_EQ(core.sent_at.load()->line, __LINE__ - 1u);
     c.send(2);
-    EXPECT_EQ(core.last_send.where.load()->line, __LINE__ - 1u);
+    EXPECT_EQ(core.sent_at.load()->line, __LINE__ - 1u);
     EXPECT_EQ(last_send(), me);
+    EXPECT_FALSE(looks(core.sender));  // as its next one needs
     EXPECT_TRUE(holds());
     std::uint64_t other = 0;
     taut::wait_group done;
@@ -121,7 +120,7 @@ void keeps_up() {
     EXPECT_EQ(last_send(), other);
     EXPECT_TRUE(holds());
     EXPECT_EQ(c.recv(), 1);
-    EXPECT_EQ(core.last_receive.where.load()->line, __LINE__ - 1u);
+    EXPECT_EQ(core.received_at.load()->line, __LINE__ - 1u);
     done.go([&] {
       other = taut::this_goroutine::id();
       EXPECT_EQ(c.recv(), 2);
@@ -131,14 +130,14 @@ void keeps_up() {
     EXPECT_TRUE(holds());
     EXPECT_EQ(c.recv(), 3);
     EXPECT_EQ(last_receive(), me);
-    EXPECT_EQ(core.last_receive.where.load()->line, __LINE__ - 2u);
+    EXPECT_EQ(core.received_at.load()->line, __LINE__ - 2u);
     // Empty: a receiver waits, and is handed what comes, though who sends did so before.
     done.go([&] {
       other = taut::this_goroutine::id();
       EXPECT_EQ(c.recv(), 4);
     });
     until_waiting(wait_reason::chan_receive);
-    EXPECT_TRUE(nobody(core.sender_at_once));
+    EXPECT_TRUE(looks(core.sender));
     EXPECT_EQ(last_receive(), other);
     c.send(4);
     done.wait();
@@ -149,7 +148,7 @@ void keeps_up() {
     for (int n = 0; n < 8; ++n) c.send(n);
     done.go([&] { c.send(8); });
     until_waiting(wait_reason::chan_send);
-    EXPECT_TRUE(nobody(core.receiver_at_once));
+    EXPECT_TRUE(looks(core.receiver));
     for (int n = 0; n <= 8; ++n) EXPECT_EQ(c.recv(), n);
     done.wait();
     EXPECT_TRUE(holds());
