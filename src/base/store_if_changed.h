@@ -37,7 +37,7 @@ differs:
 // Whether the lowest bit is set.
 TAUT_ALWAYS_INLINE bool is_odd(const std::atomic<std::uint64_t>& a) noexcept {
 #if defined(__x86_64__) && !defined(TAUT_TSAN)
-  asm goto("testb $1, %0\n\tje %l1" : : "m"(a) : "cc" : even);  // one instruction, as above
+  asm goto("testb $1, %0\n\tjz %l1" : : "m"(a) : "cc" : even);  // one instruction, as above
   return true;
 even:
   return false;

@@ -146,7 +146,7 @@ struct chan_leaving {
 namespace detail {
 
 // Two cache lines are what an operation touches, evidence and all, the second mostly to read; the
-// third is touched when handles are made and die, or another sends.
+// third is touched when handles are made and die.
 struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
   bool orphan = false;         // no handle is left, yet somebody waits: it is not freed

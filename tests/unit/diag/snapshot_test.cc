@@ -12,7 +12,6 @@
 #include <string>
 
 #include "chan/chan_core.h"
-#include "sched/registry.h"
 #include "support/fixture.h"
 #include "taut/chan.h"
 #include "taut/diag.h"
@@ -91,10 +90,11 @@ RUNTIME_TEST(snapshot, reads_a_channel_whose_block_is_something_elses) {
   ASSERT_TRUE(until_waiting(taut::rt::wait_reason::chan_receive));
   alignas(taut::detail::chan_core) unsigned char other[sizeof(taut::detail::chan_core)];
   std::memset(other, 0x7f, sizeof other);
-  taut::rt::the_registry().for_each([&](taut::rt::goroutine& g) {
-    if (g.reason() == taut::rt::wait_reason::chan_receive && g.single.queue != nullptr)
-      g.single.queue = other + offsetof(taut::detail::chan_core, receivers);
-  });
+  taut::detail::chan_core& core = *c.handle().core();
+  {
+    const taut::rt::hold h(core.guard);
+    core.receivers.head()->queue = other + offsetof(taut::detail::chan_core, receivers);
+  }
   const taut::rt::snapshot s({.stacks = false});
   c.send(1);
   done.wait();
