@@ -110,12 +110,6 @@ struct chan_fact {
     owner.store(by, std::memory_order_relaxed);  // MO-2
     where.store(at, std::memory_order_relaxed);  // MO-2
   }
-  // As above, of a fact that is mostly the same, in a line that is only read then.
-  void keep(std::uint64_t by, site at) noexcept {
-    if constexpr (!records) return;
-    store_if_changed(owner, by);
-    store_if_changed(where, at);
-  }
 };
 
 // A place that is mostly the same, in a line that is only read then.
@@ -389,7 +383,7 @@ TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t by, 
   chan_leaving& l = sends ? c.sender_left : c.receiver_left;
   const std::uint64_t after =
       sends ? detail::sends_of(c) : c.receives.load(std::memory_order_relaxed);  // MO-2
-  l.by.keep(by, where);
+  l.by.set(by, where);
   l.set_what(after, why);
 }
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
