@@ -62,6 +62,8 @@ static_assert(std::is_standard_layout_v<goroutine> && std::is_standard_layout_v<
 #define TAUT_CHANNEL(member) TAUT_FIELD("channel." #member, chan_core, member)
 #define TAUT_SAVED(name, offset) field("context." name, offset, 8)
 
+static_assert(coarse_unit == 256, "goroutine.reason is the lowest byte of goroutine.wait_since");
+
 constexpr taut_debug_field fields[] = {
     TAUT_WHOLE("goroutine", goroutine),
     TAUT_G(sp),
