@@ -10,10 +10,12 @@
 #include <atomic>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "chan/chan_core.h"
 #include "support/fixture.h"
 #include "taut/chan.h"
+#include "taut/context.h"
 #include "taut/diag.h"
 #include "taut/go.h"
 #include "taut/io.h"
@@ -79,6 +81,64 @@ RUNTIME_THREAD_TEST(snapshot, shows_where_a_goroutine_blocks_its_thread) {
 [[gnu::noinline]] void take_one(const taut::chan<int>& from) {
   from.recv();
   asm volatile("" ::: "memory");
+}
+
+// A freed block stays mapped: its count of handles says that it is no channel any more, unless
+// somebody waited on it to the end.
+RUNTIME_TEST(snapshot, tells_a_freed_channel_by_its_handles) {
+  taut::chan<int> c(0);
+  taut::wait_group done;
+  done.go([=] { c.recv(); });
+  ASSERT_TRUE(until_waiting(taut::rt::wait_reason::chan_receive));
+  taut::detail::chan_core& core = *c.handle().core();
+  const auto alive = [&] {
+    const taut::rt::snapshot s({.stacks = false});
+    const taut::rt::channel_record* seen = s.channel(&core);
+    return seen != nullptr && seen->alive;
+  };
+  EXPECT_TRUE(alive());
+  const std::uint64_t handles = core.handles.exchange(0);
+  EXPECT_FALSE(alive());
+  core.orphan = true;
+  EXPECT_TRUE(alive());
+  core.orphan = false;
+  core.handles = handles;
+  c.send(1);
+  done.wait();
+}
+
+// Who took a waiter out of its queue has not said yet that it claimed the wait.
+RUNTIME_TEST(snapshot, does_not_call_waiting_who_is_in_no_queue_any_more) {
+  taut::chan<int> c(0);
+  auto [ctx, cancel] = taut::with_cancel(taut::background());
+  taut::wait_group done;
+  done.go([=, ctx = ctx] { (void)c.recv(ctx); });
+  ASSERT_TRUE(until_waiting(taut::rt::wait_reason::chan_receive));
+  taut::detail::chan_core& core = *c.handle().core();
+  const auto waiting_for = [&] {
+    const taut::rt::snapshot s({.stacks = false});
+    std::size_t n = 0;
+    for (const taut::rt::goroutine_record& g : s.goroutines) n += g.waits() && g.object == &core;
+    return n;
+  };
+  EXPECT_EQ(waiting_for(), 1u);
+  void* queue = nullptr;
+  taut::rt::waiter* w = nullptr;
+  {
+    const taut::rt::hold h(core.guard);
+    w = core.receivers.head();
+    queue = std::exchange(w->queue, nullptr);
+  }
+  EXPECT_EQ(waiting_for(), 0u);
+  const taut::rt::snapshot s({.stacks = false});
+  for (const taut::rt::goroutine_record& g : s.goroutines)
+    EXPECT_FALSE(g.waits() && g.reason == taut::rt::wait_reason::chan_receive);
+  {
+    const taut::rt::hold h(core.guard);
+    w->queue = queue;
+  }
+  c.send(1);
+  done.wait();
 }
 
 // Between a look at who waits and one at the channel, the channel may die and its block become
