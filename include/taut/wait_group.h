@@ -35,9 +35,11 @@ class wait_group {
 
   // add(n) raises the counter, or lowers it for a negative n. Does not block. Throws panic("sync:
   // negative WaitGroup counter").
-  void add(int n, detail::site where = detail::site::here()) { change(n, where); }
+  void add(int n, detail::site where = detail::site::here()) {
+    n > 0 ? raise(n, where) : lower(n, where);
+  }
   // done() is add(-1).
-  void done(detail::site where = detail::site::here()) { add(-1, where); }
+  void done(detail::site where = detail::site::here()) { lower(-1, where); }
   // wait() blocks until the counter is zero.
   TAUT_API void wait(detail::site where = detail::site::here());
   // As wait, but gives up when ctx ends; never throws canceled.
@@ -53,7 +55,7 @@ class wait_group {
       member(wait_group* w) noexcept : of(w) {}
       member(member&& other) noexcept : of(std::exchange(other.of, nullptr)) {}
       ~member() {
-        if (of != nullptr) of->change(-1, {});
+        if (of != nullptr) of->end_member();
       }
     };
     add(1, where);
@@ -63,15 +65,18 @@ class wait_group {
   }
 
  private:
-  // where: {} is not noted.
-  TAUT_API void change(int n, detail::site where);
+  TAUT_API void raise(int n, detail::site where);
+  TAUT_API void lower(int n, detail::site where);
+  TAUT_API void end_member();  // lower(-1), whose place is nobody's
+  void change(int n);
   void change_slowly(int n);
   TAUT_API result<void> wait_until(detail::context_node* context, detail::site where);
 
-  // Counter in the high half; bit 0: somebody waits.
-  std::atomic<std::uint64_t> state_{0};
-  // Where the last add(n > 0) and the last done() were: evidence for diagnosis.
-  std::atomic<detail::site> added_{}, done_{};
+  // Counter in the high half; bit 0: somebody waits. Aligned, so that what done() touches is one
+  // cache line: the other may be what the goroutine that it lies on the stack of writes to.
+  alignas(16) std::atomic<std::uint64_t> state_{0};
+  // Where the last done() and the last add(n > 0) were: evidence for diagnosis.
+  std::atomic<detail::site> done_{}, added_{};
 };
 
 TAUT_END_NAMESPACE

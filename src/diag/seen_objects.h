@@ -46,14 +46,14 @@ struct seen_shared_mutex {
   std::uint64_t readers[4];  // some of them
 };
 
-static_assert(std::is_standard_layout_v<wait_group> && sizeof(wait_group) == 24);
+static_assert(std::is_standard_layout_v<wait_group> && sizeof(wait_group) == 32);
 struct seen_wait_group {
   explicit seen_wait_group(const object_record& o) noexcept
       : counter(static_cast<std::int32_t>(o.words[0] >> 32)),
-        added(seen_site(o.words[1])),
-        done(seen_site(o.words[2])) {}
+        done(seen_site(o.words[1])),
+        added(seen_site(o.words[2])) {}
   std::int32_t counter;
-  site added, done;  // the last
+  site done, added;  // the last
 };
 
 static_assert(std::is_standard_layout_v<condition> && sizeof(condition) == 16);

@@ -56,18 +56,29 @@ wait_group::~wait_group() {
 }
 
 // Which nobody waits for, or which stays above zero; no call, few registers.
-void wait_group::change(int n, site where) {
-  std::uint64_t s = state_.load();
-  // Between the load and the exchange: the line comes from another worker once, not twice.
-  if (records && where) store_if_changed(n > 0 ? added_ : done_, where);
-  std::int32_t after = 0;
-  if (TAUT_LIKELY(!choice_point_wanted() && !__builtin_add_overflow(counter(s), n, &after) &&
-                  after >= 0 && (after != 0 || (s & waited_for) == 0) &&
-                  state_.compare_exchange_weak(s, with_counter(s, after)))) {
-    return;
+TAUT_ALWAYS_INLINE void wait_group::change(int n) {
+  if (TAUT_LIKELY(!choice_point_wanted())) {
+    std::uint64_t s = state_.load();
+    std::int32_t after = 0;
+    if (TAUT_LIKELY(!__builtin_add_overflow(counter(s), n, &after) && after >= 0 &&
+                    (after != 0 || (s & waited_for) == 0) &&
+                    state_.compare_exchange_weak(s, with_counter(s, after)))) {
+      return;
+    }
   }
   change_slowly(n);
 }
+
+// The place before the state is read: what is between that and the exchange makes it fail.
+void wait_group::raise(int n, site where) {
+  if constexpr (records) store_if_changed(added_, where);
+  change(n);
+}
+void wait_group::lower(int n, site where) {
+  if constexpr (records) store_if_changed(done_, where);
+  change(n);
+}
+void wait_group::end_member() { change(-1); }
 
 void wait_group::change_slowly(int n) {
   choice_point();
