@@ -35,6 +35,7 @@ OPERATIONS = [
     ("select, 2 ready", "select_ready", "select_fill", "select over two channels that hold something"),
     ("select, otherwise", "select_otherwise", None, "select over an empty channel, and otherwise"),
     ("select, hand over", "select_hand_over", None, "two sends that wait, each taken by a select over two channels"),
+    ("select, wait", "select_wait", None, "a value from one of two channels without a buffer; every other select waits"),
     ("gather", "gather", None, "make a channel, start ten goroutines that send into it once each, receive ten times"),
     ("mpmc", "mpmc", None, "a value through a buffer of 128 that four senders and four receivers share"),
     ("timer", "timer", None, "arm a timer and stop it"),

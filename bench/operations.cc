@@ -109,6 +109,19 @@ void select_hand_over(int n) {
   group.wait();
 }
 
+// A sender for each of two channels that hold nothing; who selects waits for one after the other.
+void select_wait(int n) {
+  numbers a(0), b(0);
+  taut::wait_group group;
+  for (const numbers& c : {a, b}) {
+    group.go([=] {
+      for (int i = 0; i < n / 2; ++i) c.send(i);
+    });
+  }
+  for (int i = 0; i < n; ++i) taut::select(taut::recv(a), taut::recv(b));
+  group.wait();
+}
+
 // A channel is made, and each of ten goroutines sends into it once.
 void gather(int n) {
   for (int i = 0; i < n; ++i) {
@@ -167,6 +180,7 @@ constexpr operation operations[] = {
     {"select_ready", select_ready},
     {"select_otherwise", select_otherwise},
     {"select_hand_over", select_hand_over},
+    {"select_wait", select_wait},
     {"gather", gather},
     {"mpmc", mpmc},
     {"timer", timer},

@@ -76,7 +76,7 @@ ROWS = [
     *benchmark("mutex_8", "Mutex8", "8 goroutines lock and unlock; wall time per pair, all together", (2,)),
     *benchmark("timer", "Timer", "arm a timer and stop it", (1,)),
     *benchmark("skynet", "Skynet", "a tree of goroutines with 1,000,000 leaves, ten children each; all of it",
-               wanted={1: 2.5, 2: 2.5}, unit="ms", once=True, heavy=True),
+               wanted={1: 2.5, 2: 2.5}, unit="ms", once=True),
     parked("parked_100k_bytes", "park", 100_000, 1, "100,000 goroutines wait on a channel; memory of each", "bytes",
            "B", wanted=None, limit=4.6 * 1024, memory_gib=1),
     parked("parked_100k_create", "park", 100_000, 1, "the same; time to start each and let it park", "create_ns",
