@@ -6,7 +6,7 @@
 //   goroutine    place and parent at birth; each wait's reason, object, place, time and context, a
 //                select's cases; the cleared stack pointer, dispatches, states but `idle`
 //   channel      place, maker; who sent, received and closed last, and before; who left it
-//                and why; who dropped the last handle; timer_armed
+//                and why; who dropped the last handle; ticked
 //   locks        place of lock(), return addresses of guards, the owner of a once, readers of a
 //                shared_mutex, places of wait_group and condition, lost signals
 //   context      place and maker; who ended it, where

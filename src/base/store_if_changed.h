@@ -34,6 +34,19 @@ differs:
 #endif
 }
 
+// True if a holds value. Else value is what it differs by: both, exclusively or-ed.
+TAUT_ALWAYS_INLINE bool holds_else_difference(const std::atomic<std::uint64_t>& a,
+                                              std::uint64_t& value) noexcept {
+#if defined(__x86_64__) && !defined(TAUT_TSAN)
+  bool same;
+  asm volatile("xorq %2, %0" : "+r"(value), "=@ccz"(same) : "m"(a));  // one instruction, as above
+  return same;
+#else
+  value ^= a.load(std::memory_order_relaxed);  // MO-1
+  return value == 0;
+#endif
+}
+
 // Whether the lowest bit is set.
 TAUT_ALWAYS_INLINE bool is_odd(const std::atomic<std::uint64_t>& a) noexcept {
 #if defined(__x86_64__) && !defined(TAUT_TSAN)

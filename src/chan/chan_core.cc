@@ -119,14 +119,14 @@ outcome offer(chan_core& c, void* element, std::uint64_t by, site where) noexcep
   if (TAUT_UNLIKELY(is_closed(c))) return outcome::closed;
   if (waiter* w = c.receivers.take_first()) {
     c.note_send(by, where);
-    if (c.receivers.empty()) chan_core::at_once_again(c.sender);
+    if (c.at_once != 0 && c.receivers.empty()) chan_core::at_once_again(c.sender);
     hand_to(c, w, element);
     return outcome::done;
   }
   const std::uint32_t n = count_of(c);
   if (n == c.capacity) return outcome::would_block;
   c.note_send(by, where);
-  chan_core::at_once_again(c.sender);
+  if (c.at_once != 0) chan_core::at_once_again(c.sender);
   move_element(c, c.slot(n), element);
   set_count(c, n + 1);
   c.guard.release();
@@ -138,7 +138,7 @@ outcome accept(chan_core& c, void* element, std::uint64_t by, site where) noexce
   waiter* const w = c.senders.take_first();
   if (n == 0 && w == nullptr) return is_closed(c) ? outcome::closed : outcome::would_block;
   c.note_receive(by, where);
-  if (c.senders.empty()) chan_core::at_once_again(c.receiver);
+  if (c.at_once != 0 && c.senders.empty()) chan_core::at_once_again(c.receiver);
   if (n == 0) {
     take_from(c, w, element);
     return outcome::done;
@@ -175,7 +175,7 @@ bool recv_from_first(chan_core& c, void* element) noexcept {
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
   if constexpr (!records) return;
   hold h(c.guard);
-  record_left(c, sends, state_of(g), where, why);
+  record_left(c, sends, chan_leaving::leaver(state_of(g), why), where);
 }
 
 void block_forever(wait_reason why, site where) {
@@ -210,17 +210,17 @@ goroutine* lock_slowly(chan_core* c, wait_reason nil, site where) TAUT_LOCKS_BY_
   return g;
 }
 
-// --- What is not done at once. me: state_of() the caller. A wait has one place in the code,
-// however it was come to: profiles group by addresses, and each way is a chain of tail calls (which
-// CMakeLists.txt asks for). What is usual needs no saved registers.
+// --- What is not done at once. me: the signature of the caller, at where. A wait has one place in
+// the code, however it was come to: profiles group by addresses, and each way is a chain of tail
+// calls (which CMakeLists.txt asks for). What is usual needs no saved registers.
 
 }  // namespace
 
 TAUT_NOINLINE void chan_send_waits(chan_core* c, void* element, site where,
                                    goroutine* g) TAUT_LOCKS_BY_HAND {
+  record_queued_wait(g, wait_reason::chan_send, where);  // needs a register the less here
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  record_queued_wait(g, wait_info{wait_reason::chan_send, c, where});
   const std::uint8_t why = wait_in(*c, true, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, true, g, recorded_site(g), left_for::context);
@@ -230,9 +230,9 @@ TAUT_NOINLINE void chan_send_waits(chan_core* c, void* element, site where,
 }
 TAUT_NOINLINE bool chan_recv_waits(chan_core* c, void* element, site where,
                                    goroutine* g) TAUT_LOCKS_BY_HAND {
+  record_queued_wait(g, wait_reason::chan_receive, where);  // needs a register the less here
   const std::uint8_t mask = interrupts_for(g, 0);
   if (TAUT_UNLIKELY(mask != 0)) begin_claimable(g, mask);
-  record_queued_wait(g, wait_info{wait_reason::chan_receive, c, where});
   const std::uint8_t why = wait_in(*c, false, g, element, mask);
   if (TAUT_UNLIKELY(why != 0)) {
     record_leaving(*c, false, g, recorded_site(g), left_for::context);
@@ -243,10 +243,11 @@ TAUT_NOINLINE bool chan_recv_waits(chan_core* c, void* element, site where,
 
 namespace {
 
-// Whoever waits on the other side, whoever calls. c is locked if me is not look_closer.
+// Whoever waits on the other side, whoever calls. c is locked if me need not look closer.
 TAUT_NOINLINE void send_generally(chan_core* c, void* element, site where,
                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_send_nil, where));
+  if (must_look_closer(me))
+    me = signature_of(state_of(lock_slowly(c, wait_reason::chan_send_nil, where)), where);
   const outcome o = offer(*c, element, me, where);
   if (o == outcome::done) return;
   if (o == outcome::closed) {
@@ -258,7 +259,8 @@ TAUT_NOINLINE void send_generally(chan_core* c, void* element, site where,
 }
 TAUT_NOINLINE bool recv_generally(chan_core* c, void* element, site where,
                                   std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (me == look_closer) me = state_of(lock_slowly(c, wait_reason::chan_receive_nil, where));
+  if (must_look_closer(me))
+    me = signature_of(state_of(lock_slowly(c, wait_reason::chan_receive_nil, where)), where);
   const outcome o = accept(*c, element, me, where);
   if (o == outcome::done) return true;
   if (o == outcome::closed) {
@@ -281,12 +283,12 @@ TAUT_NOINLINE bool take_by_new(chan_core* c, void* element) noexcept TAUT_LOCKS_
   return true;
 }
 
-// c is locked by goroutine me. noted: it is the last already, where it is.
+// c is locked by goroutine me. noted: it is the last already, and me is not looked at.
 TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std::uint64_t me,
                                     bool noted) TAUT_LOCKS_BY_HAND {
   if (waiter* const w = c->receivers.head(); w != nullptr) {
     if (TAUT_LIKELY(!w->claimable)) {
-      if (!noted) c->note_other_send(me, where);
+      if (!noted) c->note_other_send_to_first(me, where);
       return send_to_first(*c, element);
     }
   } else if (const std::uint32_t n = count_of(*c); n < c->at_once) {
@@ -296,7 +298,7 @@ TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std
     noted ? c->note_sent_twice() : c->note_other_waiting_send(me, where);
     return chan_send_waits(c, element, where, current_worker()->current);
   }
-  send_generally(c, element, where, me);
+  send_generally(c, element, where, noted ? c->sender.load() & ~chan_core::looks : me);
 }
 TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, site where, std::uint64_t me,
                                     bool noted) TAUT_LOCKS_BY_HAND {
@@ -315,64 +317,63 @@ TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, site where, std
     if (!noted) c->note_other_receive(me, where);
     return take_by_new(c, element);
   }
-  return recv_generally(c, element, where, me);
+  return recv_generally(c, element, where, noted ? c->receiver.load() & ~chan_core::looks : me);
 }
 
-// The caller gets c's lock, and me; or not: me is look_closer.
-TAUT_ALWAYS_INLINE bool get_lock(chan_core* c, std::uint64_t& me) noexcept TAUT_LOCKS_BY_HAND {
-  me = c == nullptr ? look_closer : thread_owner_state();
-  if (TAUT_UNLIKELY(me == look_closer)) return false;
+// The caller gets c's lock; or not, and me says that it must look closer.
+TAUT_ALWAYS_INLINE bool get_lock(chan_core* c, site where,
+                                 std::uint64_t& me) noexcept TAUT_LOCKS_BY_HAND {
+  me = signature_of(c == nullptr ? look_closer : thread_owner_state(), where);
+  if (TAUT_UNLIKELY(must_look_closer(me))) return false;
   c->guard.acquire();
   return true;
 }
 TAUT_NOINLINE void send_slowly(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   std::uint64_t me;
-  if (TAUT_LIKELY(get_lock(c, me)))
-    return send_locked(c, element, where, me, c->is_last_send(me, where));
+  if (TAUT_LIKELY(get_lock(c, where, me)))
+    return send_locked(c, element, where, me, c->is_last_send(me));
   send_generally(c, element, where, me);
 }
 TAUT_NOINLINE bool recv_slowly(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
   std::uint64_t me;
-  if (TAUT_LIKELY(get_lock(c, me)))
-    return recv_locked(c, element, where, me, c->is_last_receive(me, where));
+  if (TAUT_LIKELY(get_lock(c, where, me)))
+    return recv_locked(c, element, where, me, c->is_last_receive(me));
   return recv_generally(c, element, where, me);
 }
 
-// The caller may go the usual way, as far as can be said without the lock, and has it now. The
-// place is looked at here, where the line is only read: if the caller is the last then, that is
-// true, for nobody else notes anything of it.
-TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me,
-                                     std::atomic<site> chan_core::* place,
-                                     site where) noexcept TAUT_LOCKS_BY_HAND {
+// The caller may go the usual way, as far as can be said without the lock, and has it now.
+TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me) noexcept TAUT_LOCKS_BY_HAND {
   if constexpr (!records) {
     if (TAUT_UNLIKELY(me == look_closer)) return false;
   }
-  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY(is_at(c->*place, where)) &&
-         TAUT_LIKELY(c->guard.acquire_at_once());
+  return TAUT_LIKELY(c != nullptr) && TAUT_LIKELY(c->guard.acquire_at_once());
 }
 
-// lock_usually() has the lock. me may be look_closer, whom nobody notes.
+// lock_usually() has the lock. difference: of the caller's signature. It may have to look closer,
+// and nobody notes that one.
 TAUT_NOINLINE void send_as_other(chan_core* c, void* element, site where,
-                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(me != look_closer)) return send_locked(c, element, where, me, false);
+                                 std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  const std::uint64_t me = chan_core::signature_of(c->sender, difference);
+  if (TAUT_LIKELY(!must_look_closer(me))) return send_locked(c, element, where, me, false);
   c->guard.release();
   send_generally(c, element, where, me);
 }
 TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
-                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(c->is_last_sender(me))) return send_locked(c, element, where, me, true);
-  send_as_other(c, element, where, me);
+                                std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  if (chan_core::is_last(difference)) return send_locked(c, element, where, 0, true);
+  send_as_other(c, element, where, difference);
 }
 TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
-                                 std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(me != look_closer)) return recv_locked(c, element, where, me, false);
+                                 std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  const std::uint64_t me = chan_core::signature_of(c->receiver, difference);
+  if (TAUT_LIKELY(!must_look_closer(me))) return recv_locked(c, element, where, me, false);
   c->guard.release();
   return recv_generally(c, element, where, me);
 }
 TAUT_NOINLINE bool recv_or_wait(chan_core* c, void* element, site where,
-                                std::uint64_t me) TAUT_LOCKS_BY_HAND {
-  if (TAUT_LIKELY(c->is_last_receiver(me))) return recv_locked(c, element, where, me, true);
-  return recv_as_other(c, element, where, me);
+                                std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  if (chan_core::is_last(difference)) return recv_locked(c, element, where, 0, true);
+  return recv_as_other(c, element, where, difference);
 }
 
 // Without tail calls a second way to a wait would be a second stack.
@@ -385,8 +386,8 @@ constexpr bool tail_calls = true;
 }  // namespace
 
 void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::sent_at, where))) {
+  std::uint64_t me = signature_of(thread_owner_state(), where);
+  if (TAUT_LIKELY(lock_usually(c, me))) {
     if (TAUT_LIKELY(offer_at_once(*c, element, me))) return;
     if (tail_calls) return send_or_wait(c, element, where, me);
     c->guard.release();
@@ -395,8 +396,8 @@ void chan_send(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
 }
 
 bool chan_recv(chan_core* c, void* element, site where) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(lock_usually(c, me, &chan_core::received_at, where))) {
+  std::uint64_t me = signature_of(thread_owner_state(), where);
+  if (TAUT_LIKELY(lock_usually(c, me))) {
     if (TAUT_LIKELY(accept_at_once(*c, element, me))) return true;
     if (tail_calls) return recv_or_wait(c, element, where, me);
     c->guard.release();
@@ -408,7 +409,7 @@ std::error_code chan_try_send(chan_core* c, void* element, site where) TAUT_LOCK
   choice_point();
   if (c == nullptr) return make_error_code(errc::would_block);
   c->guard.acquire();
-  const outcome o = offer(*c, element, state_of(current_goroutine()), where);
+  const outcome o = offer(*c, element, signature_of(state_of(current_goroutine()), where), where);
   if (o == outcome::done) return {};
   c->guard.release();
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
@@ -421,7 +422,7 @@ std::error_code chan_try_recv(chan_core* c, void* element, site where) noexcept 
   if (count_of(*c) == 0 && !is_closed(*c) && c->capacity != 0)
     return make_error_code(errc::would_block);
   c->guard.acquire();
-  const outcome o = accept(*c, element, state_of(current_goroutine()), where);
+  const outcome o = accept(*c, element, signature_of(state_of(current_goroutine()), where), where);
   if (o == outcome::done) return {};
   c->guard.release();
   return make_error_code(o == outcome::closed ? errc::closed : errc::would_block);
@@ -431,6 +432,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
                                 site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   goroutine* g = current_goroutine();
+  const std::uint64_t by = signature_of(state_of(g), where);
   if (limit.context != nullptr) {
     if (std::error_code ended = the_context_waits.load()->error(limit.context)) {
       if (c != nullptr) record_leaving(*c, true, g, where, left_because(ended));
@@ -439,7 +441,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
   }
   if (c != nullptr) {
     c->guard.acquire();
-    const outcome o = offer(*c, element, state_of(g), where);
+    const outcome o = offer(*c, element, by, where);
     if (o == outcome::done) return {};
     c->guard.release();
     if (o == outcome::closed) throw panic("send on closed channel");
@@ -452,7 +454,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
     why = end_claimable(g);
   } else {
     c->guard.acquire();
-    const outcome o = offer(*c, element, state_of(g), where);
+    const outcome o = offer(*c, element, by, where);
     if (o != outcome::would_block) {
       // An interrupt that came meanwhile loses: the operation is done. Its claim, if it won one, is
       // waited for.
@@ -463,7 +465,7 @@ std::error_code chan_send_until(chan_core* c, void* element, wait_limit limit,
       if (o == outcome::closed) throw panic("send on closed channel");
       return {};
     }
-    record_queued_wait(g, wait_info{wait_reason::chan_send, c, where});
+    record_queued_wait(g, wait_reason::chan_send, where);
     why = wait_in(*c, true, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);
@@ -480,6 +482,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
                                 site where) TAUT_LOCKS_BY_HAND {
   choice_point();
   goroutine* g = current_goroutine();
+  const std::uint64_t by = signature_of(state_of(g), where);
   if (limit.context != nullptr) {
     if (std::error_code ended = the_context_waits.load()->error(limit.context)) {
       if (c != nullptr) record_leaving(*c, false, g, where, left_because(ended));
@@ -497,7 +500,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
     why = end_claimable(g);
   } else {
     c->guard.acquire();
-    const outcome o = accept(*c, element, state_of(g), where);
+    const outcome o = accept(*c, element, by, where);
     if (o != outcome::would_block) {
       const bool mine = claim(g);
       if (o == outcome::closed) c->guard.release();
@@ -505,7 +508,7 @@ std::error_code chan_recv_until(chan_core* c, void* element, wait_limit limit,
       end_claimable(g);
       return o == outcome::done ? std::error_code() : make_error_code(errc::closed);
     }
-    record_queued_wait(g, wait_info{wait_reason::chan_receive, c, where});
+    record_queued_wait(g, wait_reason::chan_receive, where);
     why = wait_in(*c, false, g, element, wait.mask());
   }
   if (why == interrupt::unwind) throw_interrupt(why);

@@ -49,11 +49,15 @@ void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_
   }
 }
 
+// Asked of the worker. nullptr: a thread's, or none.
+TAUT_ALWAYS_INLINE const goroutine* running_here() noexcept {
+  const worker* w = current_worker();
+  return TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
+}
 // 0: no goroutine.
 TAUT_ALWAYS_INLINE std::uint64_t id_of_caller() noexcept {
-  const std::uint64_t me = thread_owner_state();
-  if (TAUT_LIKELY(me != look_closer)) return owner_of(me);
-  goroutine* g = current_goroutine_or_null();
+  const goroutine* g = running_here();
+  if (TAUT_UNLIKELY(g == nullptr)) g = current_goroutine_or_null();
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
 
@@ -117,7 +121,10 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
     c->at_once = c->capacity;
   }
   c->typed = c->watches_ends = typed;
-  c->of_context = receivers_of(rights) == 0;
+  if (receivers_of(rights) == 0) {
+    c->of_context = true;
+    c->means = left_for::context;
+  }
   if constexpr (records) {
     c->made = where;
     c->maker = id_of_caller();
@@ -133,13 +140,10 @@ void chan_ref(chan_core* c, std::uint64_t rights) noexcept {
 namespace {
 
 // No handle is left.
-TAUT_NOINLINE void end_of_handles(chan_core* c, std::uintptr_t from) noexcept TAUT_LOCKS_BY_HAND {
+TAUT_NOINLINE void end_of_handles(chan_core* c) noexcept TAUT_LOCKS_BY_HAND {
   c->guard.acquire();
   const bool waited_on = !c->receivers.empty() || !c->senders.empty();
-  if (records && waited_on) {
-    c->orphan = true;
-    record_dropped(*c, from, state_of(id_of_caller()));
-  }
+  if (records && waited_on) c->orphan = true;
   c->guard.release();
   if (!waited_on) destroy(c);
 }
@@ -159,34 +163,37 @@ TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr
       close_from_runtime(*c, id_of_caller(), {});
       before = c->handles.load(std::memory_order_relaxed);  // MO-2
     }
-    if (records && before != rights) record_dropped(*c, from, state_of(id_of_caller()));
+    if constexpr (records) record_dropped(*c, from, state_of(id_of_caller()));
   } while (!c->handles.compare_exchange_weak(before, before - rights));
   if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
     // The feeder has a handle of its own, and gives it up now.
     no_receiver(feeder);
     return;
   }
-  if (before == rights) end_of_handles(c, from);
+  if (before == rights) end_of_handles(c);
 }
 
 }  // namespace
 
 void chan_unref_runtime(chan_core* c, std::uint64_t rights) noexcept {
-  if (c->handles.fetch_sub(rights) == rights)
-    end_of_handles(c, reinterpret_cast<std::uintptr_t>(code_here()));
+  if (c->handles.fetch_sub(rights) == rights) end_of_handles(c);
 }
 
 void chan_unref(chan_core* c, std::uint64_t rights, const void* at) noexcept {
   const auto from = reinterpret_cast<std::uintptr_t>(at);
   if (TAUT_UNLIKELY(c->watches_ends)) return unref_slowly(c, rights, from);
-  // Before it counts no more: after that, the channel may be gone. Of the last one nobody will ask;
-  // to see that it is costs more.
+  // Before it counts no more: after that, the channel may be gone.
   if constexpr (records) {
-    const std::uint64_t me = thread_owner_state();
-    if (TAUT_UNLIKELY(me == look_closer)) return unref_slowly(c, rights, from);
+    std::uint64_t me = thread_owner_state();
+    if (TAUT_UNLIKELY(me == look_closer)) {
+      // Asked to give its worker up, which nothing here does: it may be so for long.
+      const goroutine* g = running_here();
+      if (TAUT_UNLIKELY(g == nullptr)) return unref_slowly(c, rights, from);
+      me = state_of(g);
+    }
     record_dropped(*c, from, me);
   }
-  if (c->handles.fetch_sub(rights) == rights) end_of_handles(c, from);
+  if (c->handles.fetch_sub(rights) == rights) end_of_handles(c);
 }
 
 void chan_close(chan_core* c, site where) TAUT_LOCKS_BY_HAND {

@@ -65,7 +65,8 @@ std::size_t random_order(const select_case* cases, std::size_t n, index_array& o
   return used;
 }
 
-// One operation on one locked channel. When it is done the lock has been released.
+// One operation on one locked channel. by: the caller's signature. When it is done the lock has
+// been released.
 outcome attempt(select_case& s, std::uint64_t by, site where) noexcept TAUT_LOCKS_BY_HAND {
   const outcome o =
       s.sends ? offer(*s.channel, s.element, by, where) : accept(*s.channel, s.element, by, where);
@@ -80,29 +81,27 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
   chan_core& c = *s.channel;
   s.received = false;
   if (s.sends) {
-    const bool here = is_at(c.sent_at, where);  // true under the lock too, if it is by's
     c.guard.acquire();
-    if (TAUT_LIKELY(here) && offer_at_once(c, s.element, by)) {
+    if (TAUT_LIKELY(offer_at_once(c, s.element, by))) {
       s.received = true;
       return true;
     }
     const waiter* const w = c.receivers.head();
     if (w == nullptr || w->claimable) return false;
-    if (TAUT_UNLIKELY(!here || !c.is_last_sender(by))) c.note_other_send(by, where);
+    if (!chan_core::is_last(by)) c.note_other_send(c.signature_of(c.sender, by), where);
     s.received = true;
     send_to_first(c, s.element);
     return true;
   }
-  const bool here = is_at(c.received_at, where);
   c.guard.acquire();
-  if (TAUT_LIKELY(here) && accept_at_once(c, s.element, by)) {
+  if (TAUT_LIKELY(accept_at_once(c, s.element, by))) {
     s.received = true;
     return true;
   }
   const waiter* const w = c.senders.head();
   if (w == nullptr || w->claimable || c.count.load(std::memory_order_relaxed) != 0)  // MO-1
     return false;
-  if (TAUT_UNLIKELY(!here || !c.is_last_receiver(by))) c.note_other_receive(by, where);
+  if (!chan_core::is_last(by)) c.note_other_receive(c.signature_of(c.receiver, by), where);
   s.received = true;
   recv_from_first(c, s.element);
   return true;
@@ -164,10 +163,10 @@ left_for reason_of(std::uint8_t interrupt_bit) noexcept {
 
 // What it means for the other channels that this one was chosen.
 left_for reason_of(const chan_core& chosen) noexcept {
-  if (chosen.timer_channel) return left_for::timeout;
-  if (!chosen.of_context) return left_for::other_case;
   // A deadline ends a context from nowhere.
-  return chosen.closer.owner.load() == 0 ? left_for::timeout : left_for::context;
+  if (TAUT_UNLIKELY(chosen.means == left_for::context))
+    return chosen.closer.owner.load() == 0 ? left_for::timeout : left_for::context;
+  return chosen.means;
 }
 
 // A case ran without a wait. Only an end is worth a record: traffic must stay fast.
@@ -187,7 +186,7 @@ TAUT_NOINLINE bool run_or_release(select_case* cases, const index_array& order, 
                                   std::size_t i, site where) TAUT_LOCKS_BY_HAND {
   select_case& s = cases[i];
   goroutine* g = current_goroutine();
-  const outcome o = attempt(s, state_of(g), where);
+  const outcome o = attempt(s, signature_of(state_of(g), where), where);
   if (o == outcome::done) {
     if (records && TAUT_UNLIKELY(s.channel->timer_channel))
       record_ending(cases, order, used, i, g, where);
@@ -232,7 +231,7 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
                 : !c->closed.load() && c->senders.empty() && c->count.load() == 0) {
       continue;
     }
-    const outcome o = attempt(s, state_of(g), where);
+    const outcome o = attempt(s, signature_of(state_of(g), where), where);
     if (o == outcome::would_block) continue;  // its waiters' waits were over
     const bool mine = claim(g);
     channels.release(o == outcome::done ? c : nullptr);
@@ -265,23 +264,23 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
   if (mask != 0 && interrupted_before_park(g)) {
     channels.release();
   } else {
-    record_queued_wait(g, wait_info{wait_reason::select, nullptr, where});
+    record_queued_wait(g, wait_reason::select, where);
     park_recorded(g, release_locks, channels.leave_to_commit());
   }
   limit.disarm();
   const std::uint8_t why = g->ended_by;
   waiter* winner = why == 0 ? g->woken_by : nullptr;
-  const std::uint64_t me = state_of(g);
   const left_for left_because = !records            ? left_for::nothing
                                 : winner != nullptr ? reason_of(*cases[winner->index].channel)
                                                     : reason_of(why);
+  const std::uint64_t leaver = chan_leaving::leaver(state_of(g), left_because);
   for (std::size_t i = 0; i < used; ++i) {
     waiter& mine = *of_case[i];
     if (&mine == winner) continue;
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    record_left(*s.channel, s.sends, me, where, left_because);
+    record_left(*s.channel, s.sends, leaver, where);
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;
@@ -312,7 +311,7 @@ TAUT_NOINLINE std::size_t poll_all(select_case* cases, index_array& order, std::
   channels.acquire();
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
-    const outcome o = attempt(s, state_of(g), where);
+    const outcome o = attempt(s, signature_of(state_of(g), where), where);
     if (o == outcome::would_block) continue;
     channels.release(o == outcome::done ? s.channel : nullptr);
     if (o == outcome::closed && s.sends) throw_send_on_closed();
@@ -348,12 +347,13 @@ std::size_t select_core(select_case* cases, std::size_t count, select_mode mode,
     if (mode == select_mode::poll) return select_otherwise;
     block_forever(wait_reason::select_no_cases, where);
   }
+  const std::uint64_t by = signature_of(me, where);
   index_array order(count);
   const std::size_t used = random_order(cases, count, order);
   for (std::size_t i = 0; i < used; ++i) {
     select_case& s = cases[order[i]];
     if (looks_unready(s)) continue;
-    if (TAUT_LIKELY(attempt_usually(s, me, where)) ||
+    if (TAUT_LIKELY(attempt_usually(s, by, where)) ||
         run_or_release(cases, order, used, order[i], where)) {
       return order[i];
     }

@@ -106,6 +106,22 @@ TAUT_NO_SANITIZE fact_record fact_of(const chan_fact& f) noexcept {
           f.where.load(std::memory_order_relaxed)};                   // MO-2
 }
 
+// Of a signature and its place, which are written one after the other: read until they fit. They
+// always do of a channel that nobody uses meanwhile.
+TAUT_NO_SANITIZE fact_record fact_of(const std::atomic<std::uint64_t>& signature,
+                                     const std::atomic<site>& where) noexcept {
+  const std::uint64_t ids = the_runtime().last_id.load(std::memory_order_relaxed);  // MO-2
+  for (int tries = 0; tries < 4; ++tries) {
+    const std::uint64_t signed_by =
+        signature.load(std::memory_order_relaxed) & ~chan_core::looks;  // MO-2
+    const site at = where.load(std::memory_order_relaxed);              // MO-2
+    if (signed_by == 0) return {};
+    const std::uint64_t state = signer_of(signed_by, at), id = detail::owner_of(state);
+    if (state == detail::state_of(id) && id <= ids) return {id, at};
+  }
+  return {};
+}
+
 // Told by the queue that its waiter is in; null when it is in none any more.
 TAUT_NO_SANITIZE const void* channel_of_wait(const goroutine& g, wait_reason r) noexcept {
   const auto* const queue =
@@ -116,7 +132,8 @@ TAUT_NO_SANITIZE const void* channel_of_wait(const goroutine& g, wait_reason r) 
 }
 
 TAUT_NO_SANITIZE leaving_record leaving_of(const chan_leaving& l) noexcept {
-  return {fact_of(l.by), l.after(), static_cast<std::uint8_t>(l.why())};
+  return {fact_of(l.by), l.after.load(std::memory_order_relaxed),  // MO-2
+          static_cast<std::uint8_t>(l.why())};
 }
 
 }  // namespace
@@ -242,20 +259,19 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   c.length = from.count.load(std::memory_order_relaxed);  // MO-2
   c.capacity = from.capacity;
   c.sends = sends_of(from);
-  c.receives = from.receives.load(std::memory_order_relaxed);                      // MO-2
-  c.last_send = {detail::owner_of(from.sender.load(std::memory_order_relaxed)),    // MO-2
-                 from.sent_at.load(std::memory_order_relaxed)};                    // MO-2
-  c.previous_send = from.sent_twice.load(std::memory_order_relaxed) ? c.last_send  // MO-2
-                                                                    : fact_of(from.previous_send);
-  c.last_receive = {detail::owner_of(from.receiver.load(std::memory_order_relaxed)),  // MO-2
-                    from.received_at.load(std::memory_order_relaxed)};                // MO-2
+  c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
+  c.last_send = fact_of(from.sender, from.sent_at);
+  c.previous_send = from.sent_twice.load(std::memory_order_relaxed)  // MO-2
+                        ? c.last_send
+                        : fact_of(from.previous_sender, from.previously_sent_at);
+  c.last_receive = fact_of(from.receiver, from.received_at);
   c.receiver_left = leaving_of(from.receiver_left);
   c.sender_left = leaving_of(from.sender_left);
   c.closer = fact_of(from.closer);
   c.endless = c.of_context && c.senders != 0 && !can_end(from.feeder);
-  // Armed is taken back after who waited was taken out, which the last pass sees.
+  // Ticked is said after who waited was taken out, which the last pass sees.
   c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&
-            !flag_of(&from.timer_armed);
+            flag_of(&from.ticked);
   std::atomic_thread_fence(std::memory_order_acquire);                               // MO-1
   c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);                    // MO-2
   c.dropped_by = detail::owner_of(from.dropped_by.load(std::memory_order_relaxed));  // MO-2

@@ -180,8 +180,8 @@ struct alignas(64) goroutine {
     wait_began.store(coarse | static_cast<std::int64_t>(why), std::memory_order_relaxed);  // MO-1
   }
   wait_reason reason() const noexcept {
-    return static_cast<wait_reason>(wait_began.load(std::memory_order_relaxed) %  // MO-1
-                                    coarse_unit);
+    return static_cast<wait_reason>(wait_began.load(std::memory_order_relaxed) &  // MO-1
+                                    (coarse_unit - 1));
   }
   std::int64_t wait_since() const noexcept {
     return wait_began.load(std::memory_order_relaxed) & -coarse_unit;  // MO-1

@@ -45,15 +45,15 @@ using wait_info = std::conditional_t<records, recorded_wait, bare_wait>;
 
 // Says that g is about to wait, where the caller still has the facts in registers. What for is told
 // by the queue that its waiter is in, or by a select's cases. Until it parks nobody looks at them.
-TAUT_ALWAYS_INLINE void record_queued_wait(goroutine* g, const recorded_wait& info) noexcept {
-  g->wait_site.store(info.where, std::memory_order_relaxed);  // MO-1
-  g->set_wait(info.reason, coarse_now());
+TAUT_ALWAYS_INLINE void record_queued_wait(goroutine* g, wait_reason reason, site where) noexcept {
+  if constexpr (!records) return;
+  g->wait_site.store(where, std::memory_order_relaxed);  // MO-1
+  g->set_wait(reason, coarse_now());
 }
-inline void record_queued_wait(goroutine*, const bare_wait&) noexcept {}
 // As above, of any other object.
 TAUT_ALWAYS_INLINE void record_wait(goroutine* g, const recorded_wait& info) noexcept {
   g->wait_object.store(info.object, std::memory_order_relaxed);  // MO-1
-  record_queued_wait(g, info);
+  record_queued_wait(g, info.reason, info.where);
 }
 inline void record_wait(goroutine*, const bare_wait&) noexcept {}
 // Where g's last wait was, by its own word.

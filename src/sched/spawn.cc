@@ -202,14 +202,16 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   auto* g = static_cast<goroutine*>(s.goroutine);
   runtime_state& r = the_runtime();
   worker* w = current_worker();
-  goroutine* parent = w == nullptr ? nullptr : w->current;
+  goroutine* const parent = TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
   g->run = run;
   g->home = nullptr;
   g->interrupts.store(0, std::memory_order_relaxed);  // MO-1
-  if constexpr (records)
-    g->parent = parent == nullptr ? 0 : parent->id.load(std::memory_order_relaxed);  // MO-1
-  g->labels =
-      parent == nullptr || parent->labels == nullptr ? nullptr : share_labels(parent->labels);
+  g->parent = 0;
+  g->labels = nullptr;
+  if (TAUT_LIKELY(parent != nullptr)) {
+    if constexpr (records) g->parent = parent->id.load(std::memory_order_relaxed);  // MO-1
+    if (TAUT_UNLIKELY(parent->labels != nullptr)) g->labels = share_labels(parent->labels);
+  }
   g->sp = make_context(s.memory);
 #if defined(TAUT_TSAN)
   g->sanitizer.begin_goroutine(g->stack_low, 0);

@@ -30,6 +30,7 @@ tick_channel::tick_channel(site where)
       made_(where) {
   static_cast<void>(the_clock());
   channel_->timer_channel = true;
+  channel_->means = left_for::timeout;
   channel_->at_once = 0;  // select notes why it left the other channels
   timer_.of = this;
   timer_.fire = tick;
@@ -42,7 +43,6 @@ tick_channel::~tick_channel() {
 
 void tick_channel::arm(std::chrono::nanoseconds d, std::chrono::nanoseconds period) noexcept {
   timer_.period = period.count();
-  if constexpr (records) channel_->timer_armed.store(true, std::memory_order_relaxed);  // MO-1
   rt::arm(timer_, deadline_after(d));
 }
 
@@ -52,10 +52,11 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
   time_point at = to_time_point(t.deadline);
   c.guard.acquire();
   // Nobody waits and a tick lies there: this one is dropped.
-  if (offer(c, &at, state_of(&the_clock()), mine.of->made_) != outcome::done) c.guard.release();
+  const std::uint64_t clock = signature_of(state_of(&the_clock()), mine.of->made_);
+  if (offer(c, &at, clock, mine.of->made_) != outcome::done) c.guard.release();
   if (mine.period == 0) {
-    // After who waited was taken out of the queue: "no tick will come, yet it waits" is then true.
-    if constexpr (records) c.timer_armed.store(false, std::memory_order_relaxed);  // MO-1
+    // After who waited was taken out of the queue: "it ticked, yet somebody waits" is then true.
+    if constexpr (records) c.ticked.store(true, std::memory_order_relaxed);  // MO-1
     return no_deadline;
   }
   const std::int64_t missed = (now - t.deadline) / mine.period;
@@ -66,7 +67,6 @@ std::int64_t tick_channel::tick(rt::timer& t, std::int64_t now) TAUT_LOCKS_BY_HA
 bool tick_channel::stop() noexcept {
   bool active = rt::disarm(timer_);
   hold h(channel_->guard);
-  if constexpr (records) channel_->timer_armed.store(false, std::memory_order_relaxed);  // MO-1
   if (channel_->count.load() != 0) {
     channel_->count.store(0);
     active = true;

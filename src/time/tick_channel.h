@@ -4,8 +4,8 @@
 // Invariants
 //   The channel has room for one tick, which chan.h does not show: len() and cap() are 0. A tick
 //   that nobody took is thrown away by stop() and reset(), so that none is received after they
-//   returned. chan_core::timer_armed says whether a tick will come by itself; it is written under
-//   the channel's lock.
+//   returned. chan_core::ticked says that of a timer that ticks once the tick came; it is written
+//   under the heap's lock, and read for who waits on what after() made.
 //
 // States       stopped -> armed, by arm(); armed -> stopped, by the tick (of one that fires once)
 // or stop(). Locks        The tick is sent under the heap's lock (rank::timers), then takes the

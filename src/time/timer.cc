@@ -44,9 +44,8 @@ recv_chan<time_point> after(std::chrono::nanoseconds d, detail::site where) {
   // Owned by the channel: goes with its last receiving handle.
   auto* ticks = new rt::tick_channel(where);
   rt::chan_core* c = ticks->channel();
-  c->watches_ends = true;
-  c->feeder = ticks;
-  c->no_receiver = [](void* feeder) noexcept { delete static_cast<rt::tick_channel*>(feeder); };
+  c->call_without_receiver(
+      [](void* feeder) noexcept { delete static_cast<rt::tick_channel*>(feeder); }, ticks);
   ticks->arm(d, {});
   return recv_chan<time_point>(c);
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "chan/chan_core.h"
@@ -94,8 +95,13 @@ void keeps_up() {
   const std::uint64_t me = taut::this_goroutine::id();
   chan<long> c(8);
   taut::detail::chan_core& core = *c.handle().core();
-  const auto last_send = [&] { return taut::detail::owner_of(core.sender.load()); };
-  const auto last_receive = [&] { return taut::detail::owner_of(core.receiver.load()); };
+  const auto signer = [&](const std::atomic<std::uint64_t>& signature,
+                          const std::atomic<taut::detail::site>& where) {
+    return taut::detail::owner_of(
+        taut::rt::signer_of(signature.load() & ~core.looks, where.load()));
+  };
+  const auto last_send = [&] { return signer(core.sender, core.sent_at); };
+  const auto last_receive = [&] { return signer(core.receiver, core.received_at); };
   const auto looks = [&](const std::atomic<std::uint64_t>& who) {
     const taut::rt::hold h(core.guard);
     return (who.load() & core.looks) != 0;
@@ -178,6 +184,58 @@ RUNTIME_TEST(channel_facts, a_thread_hands_over_to_who_waits) {
   thread.join();
   done.wait();
 }
+
+// Many goroutines at a few places: no two have one signature, and each gives its signer again.
+TEST(channel_facts, signatures_are_of_one_goroutine_at_one_place) {
+  const taut::detail::site places[] = {taut::detail::site::here(), taut::detail::site::here(),
+                                       taut::detail::site::here()};
+  std::set<std::uint64_t> seen;
+  std::size_t made = 0;
+  const auto sign = [&](std::uint64_t id) {
+    for (const taut::detail::site& place : places) {
+      const std::uint64_t state = taut::detail::state_of(id);
+      const std::uint64_t signature = taut::rt::signature_of(state, place);
+      EXPECT_EQ(taut::rt::signer_of(signature, place), state);
+      EXPECT_FALSE(taut::rt::must_look_closer(signature));
+      EXPECT_TRUE(taut::rt::must_look_closer(taut::rt::signature_of(taut::rt::look_closer, place)));
+      seen.insert(signature);
+      ++made;
+    }
+  };
+  for (std::uint64_t id = 1; id <= 100'000; ++id) sign(id);
+  for (int bit = 17; bit < 52; ++bit) sign(std::uint64_t{1} << bit);
+  sign(0);  // a thread's stand-in
+  EXPECT_EQ(seen.size(), made);
+}
+
+// A signature and its place are written one after the other. What does not fit is not told.
+void tells_what_fits() {
+  chan<int> c(1);
+  taut::wait_group done;
+  c.send(1);
+  const std::uint32_t sent = __LINE__ - 1;
+  done.go([&] { c.send(2); });
+  until_waiting(wait_reason::chan_send);
+  taut::detail::chan_core& core = *c.handle().core();
+  const taut::detail::site at = core.sent_at.load();
+  core.sent_at.store(core.previously_sent_at.load());
+  std::optional<channel_record> r = facts_of(c);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_EQ(r->last_send.goroutine, 0u);
+  EXPECT_FALSE(r->last_send.where);
+  EXPECT_EQ(r->previous_send.goroutine, taut::this_goroutine::id());
+  EXPECT_EQ(r->previous_send.where->line, sent);
+  core.sent_at.store(at);
+  r = facts_of(c);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_NE(r->last_send.goroutine, 0u);
+  EXPECT_TRUE(r->last_send.where == at);
+  c.recv();
+  c.recv();
+  done.wait();
+}
+
+RUNTIME_TEST(channel_facts, tell_nothing_that_does_not_fit) { tells_what_fits(); }
 
 RUNTIME_TEST(channel_facts, tell_who_did_what_last_and_where) {
   tells<short>();
