@@ -163,7 +163,7 @@ TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr
       close_from_runtime(*c, id_of_caller(), {});
       before = c->handles.load(std::memory_order_relaxed);  // MO-2
     }
-    if constexpr (records) record_dropped(*c, from, state_of(id_of_caller()));
+    if (records) record_dropped(*c, from, state_of(id_of_caller()));
   } while (!c->handles.compare_exchange_weak(before, before - rights));
   if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
     // The feeder has a handle of its own, and gives it up now.
