@@ -288,7 +288,7 @@ TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std
                                     bool noted) TAUT_LOCKS_BY_HAND {
   if (waiter* const w = c->receivers.head(); w != nullptr) {
     if (TAUT_LIKELY(!w->claimable)) {
-      if (!noted) c->note_other_send_to_first(me, where);
+      if (!noted) c->note_other_send(me, where);
       return send_to_first(*c, element);
     }
   } else if (const std::uint32_t n = count_of(*c); n < c->at_once) {
@@ -353,7 +353,7 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me) noexcept TA
 // and nobody notes that one.
 TAUT_NOINLINE void send_as_other(chan_core* c, void* element, site where,
                                  std::uint64_t difference) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = chan_core::signature_of(c->sender, difference);
+  const std::uint64_t me = chan_core::signature_again(c->sender, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return send_locked(c, element, where, me, false);
   c->guard.release();
   send_generally(c, element, where, me);
@@ -365,7 +365,7 @@ TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
 }
 TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
                                  std::uint64_t difference) TAUT_LOCKS_BY_HAND {
-  const std::uint64_t me = chan_core::signature_of(c->receiver, difference);
+  const std::uint64_t me = chan_core::signature_again(c->receiver, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return recv_locked(c, element, where, me, false);
   c->guard.release();
   return recv_generally(c, element, where, me);

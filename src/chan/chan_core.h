@@ -157,7 +157,7 @@ namespace detail {
 // third is touched when handles are made and die.
 struct alignas(64) chan_core {
   rt::lock guard{rt::rank::chan};
-  rt::left_for means = rt::left_for::other_case;  // to the other channels of a select that chose it
+  bool orphan = false;         // no handle is left, yet somebody waits: it is not freed
   bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
@@ -190,7 +190,6 @@ struct alignas(64) chan_core {
   void* feeder = nullptr;                                // a timer, or the context that closes it
   bool typed = false;                                    // closes when its last sending handle dies
   bool watches_ends = false;                             // typed, or no_receiver is set
-  bool orphan = false;  // no handle is left, yet somebody waits: it is not freed
   // --- Evidence.
   std::atomic<std::uintptr_t> dropped_at{0};  // where a handle ended last
   std::atomic<std::uint64_t> dropped_by{0};   // as state_of() has it
@@ -226,33 +225,28 @@ struct alignas(64) chan_core {
   static bool is_last(std::uint64_t difference) noexcept {
     return !rt::records || TAUT_LIKELY(difference <= looks);
   }
-  static std::uint64_t signature_of(const std::atomic<std::uint64_t>& who,
-                                    std::uint64_t difference) noexcept {
+  static std::uint64_t signature_again(const std::atomic<std::uint64_t>& who,
+                                       std::uint64_t difference) noexcept {
     return rt::records ? difference ^ who.load(std::memory_order_relaxed) : difference;  // MO-2
   }
   // Of one that is known to be the last, or to be another.
   void note_sent_twice() noexcept {
     if constexpr (!rt::records) return;
-    // Asked, for a store costs 0.8 ns more here.
+    // Asked first: decision 0021.
     if (TAUT_UNLIKELY(!sent_twice.load(std::memory_order_relaxed)))  // MO-2
       sent_twice.store(true, std::memory_order_relaxed);             // MO-2
   }
   void note_other_send(std::uint64_t by, site where) noexcept {
     if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    sender.store(by | looks, std::memory_order_relaxed);            // MO-2
-    rt::store_if_changed(sent_at, where);
+    set_last_send(by, where);
   }
-  // As above, of one that waits, or hands over to who waits: its line is written anyway.
   void note_other_waiting_send(std::uint64_t by, site where) noexcept {
     note_before();
-    sender.store(by | looks, std::memory_order_relaxed);  // MO-2
-    sent_at.store(where, std::memory_order_relaxed);      // MO-2
+    set_last_send(by, where);
   }
-  void note_other_send_to_first(std::uint64_t by, site where) noexcept {
-    if constexpr (!rt::records) return;
-    if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    sender.store(by | looks, std::memory_order_relaxed);            // MO-2
-    sent_at.store(where, std::memory_order_relaxed);                // MO-2
+  void set_last_send(std::uint64_t by, site where) noexcept {
+    sender.store(by | looks, std::memory_order_relaxed);  // MO-2
+    rt::store_if_changed(sent_at, where);
   }
   void note_other_receive(std::uint64_t by, site where) noexcept {
     receiver.store(by | looks, std::memory_order_relaxed);  // MO-2

@@ -121,10 +121,7 @@ chan_core* chan_make(const elem_ops& ops, std::size_t capacity, std::uint64_t ri
     c->at_once = c->capacity;
   }
   c->typed = c->watches_ends = typed;
-  if (receivers_of(rights) == 0) {
-    c->of_context = true;
-    c->means = left_for::context;
-  }
+  c->of_context = receivers_of(rights) == 0;
   if constexpr (records) {
     c->made = where;
     c->maker = id_of_caller();
@@ -154,6 +151,7 @@ TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr
   const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
   void* const feeder = c->feeder;
   const bool may_close = c->typed && senders_of(rights) != 0;
+  if (records) record_dropped(*c, from, state_of(id_of_caller()));
   std::uint64_t before = c->handles.load(std::memory_order_relaxed);  // MO-2
   do {
     // Only a sending handle makes another, so one that finds itself alone stays alone: it closes
@@ -163,7 +161,6 @@ TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr
       close_from_runtime(*c, id_of_caller(), {});
       before = c->handles.load(std::memory_order_relaxed);  // MO-2
     }
-    if (records) record_dropped(*c, from, state_of(id_of_caller()));
   } while (!c->handles.compare_exchange_weak(before, before - rights));
   if (TAUT_UNLIKELY(no_receiver != nullptr) && receivers_of(before) == 1) {
     // The feeder has a handle of its own, and gives it up now.

@@ -88,7 +88,7 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
     }
     const waiter* const w = c.receivers.head();
     if (w == nullptr || w->claimable) return false;
-    if (!chan_core::is_last(by)) c.note_other_send(c.signature_of(c.sender, by), where);
+    if (!chan_core::is_last(by)) c.note_other_send(chan_core::signature_again(c.sender, by), where);
     s.received = true;
     send_to_first(c, s.element);
     return true;
@@ -101,7 +101,8 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
   const waiter* const w = c.senders.head();
   if (w == nullptr || w->claimable || c.count.load(std::memory_order_relaxed) != 0)  // MO-1
     return false;
-  if (!chan_core::is_last(by)) c.note_other_receive(c.signature_of(c.receiver, by), where);
+  if (!chan_core::is_last(by))
+    c.note_other_receive(chan_core::signature_again(c.receiver, by), where);
   s.received = true;
   recv_from_first(c, s.element);
   return true;
@@ -163,10 +164,10 @@ left_for reason_of(std::uint8_t interrupt_bit) noexcept {
 
 // What it means for the other channels that this one was chosen.
 left_for reason_of(const chan_core& chosen) noexcept {
+  if (chosen.timer_channel) return left_for::timeout;
+  if (!chosen.of_context) return left_for::other_case;
   // A deadline ends a context from nowhere.
-  if (TAUT_UNLIKELY(chosen.means == left_for::context))
-    return chosen.closer.owner.load() == 0 ? left_for::timeout : left_for::context;
-  return chosen.means;
+  return chosen.closer.owner.load() == 0 ? left_for::timeout : left_for::context;
 }
 
 // A case ran without a wait. Only an end is worth a record: traffic must stay fast.

@@ -206,7 +206,7 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   g->run = run;
   g->home = nullptr;
   g->interrupts.store(0, std::memory_order_relaxed);  // MO-1
-  g->parent = 0;
+  if constexpr (records) g->parent = 0;
   g->labels = nullptr;
   if (TAUT_LIKELY(parent != nullptr)) {
     if constexpr (records) g->parent = parent->id.load(std::memory_order_relaxed);  // MO-1

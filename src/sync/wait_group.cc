@@ -10,6 +10,8 @@
 // here: a wait ends when the counter was zero once after it began.
 #include "taut/wait_group.h"
 
+#include <cstddef>
+
 #include "base/check.h"
 #include "base/recording.h"
 #include "base/store_if_changed.h"
@@ -75,6 +77,8 @@ void wait_group::raise(int n, site where) {
   change(n);
 }
 void wait_group::lower(int n, site where) {
+  static_assert(alignof(wait_group) == 16 && offsetof(wait_group, done_) == 8,
+                "what done() touches is one line");
   if constexpr (records) store_if_changed(done_, where);
   change(n);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory order
-//   MO-1  relaxed: timer_armed is a fact for diagnosis.
+//   MO-1  relaxed: ticked is a fact for diagnosis.
 #include "time/tick_channel.h"
 
 #include "base/clock.h"
@@ -30,7 +30,6 @@ tick_channel::tick_channel(site where)
       made_(where) {
   static_cast<void>(the_clock());
   channel_->timer_channel = true;
-  channel_->means = left_for::timeout;
   channel_->at_once = 0;  // select notes why it left the other channels
   timer_.of = this;
   timer_.fire = tick;
