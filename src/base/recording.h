@@ -6,7 +6,7 @@
 //   goroutine    place and parent at birth; each wait's reason, object, place, time and context, a
 //                select's cases; the cleared stack pointer, dispatches, states but `idle`
 //   channel      place, maker; who sent, received and closed last, and before; who left it
-//                and why; who dropped the last handle; ticked
+//                and why; where the last handle was dropped; ticked
 //   locks        place of lock(), return addresses of guards, the owner of a once, readers of a
 //                shared_mutex, places of wait_group and condition, lost signals
 //   context      place and maker; who ended it, where
@@ -15,7 +15,7 @@
 //   samples      the look at the flag of the profile mutex; how long goroutines are
 //                ready before they run; stall reports
 //   in the user's code (public headers)
-//                places of calls; check words of handles, and that handles are wiped
+//                places of calls; check words of handles, and that they are wiped
 //
 // What is read by more than diagnosis stays: ids, names and labels (this_goroutine), owners of
 // mutexes (misuse), the state `idle`, ticks and `shown` (stuck workers, deadlocks), counts of

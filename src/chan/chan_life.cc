@@ -49,24 +49,18 @@ void close_locked(chan_core& c, std::uint64_t closer, site where) noexcept TAUT_
   }
 }
 
-// Asked of the worker. nullptr: a thread's, or none.
-TAUT_ALWAYS_INLINE const goroutine* running_here() noexcept {
-  const worker* w = current_worker();
-  return TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
-}
 // 0: no goroutine.
 TAUT_ALWAYS_INLINE std::uint64_t id_of_caller() noexcept {
-  const goroutine* g = running_here();
+  const worker* w = current_worker();
+  const goroutine* g = TAUT_LIKELY(w != nullptr) ? w->current : nullptr;
   if (TAUT_UNLIKELY(g == nullptr)) g = current_goroutine_or_null();
   return g == nullptr ? 0 : g->id.load(std::memory_order_relaxed);  // MO-2
 }
 
-// A handle ends that is not all there is. from: where, as a return address. by: state_of() who ends
-// it.
-TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, std::uintptr_t from,
-                                       std::uint64_t by) noexcept {
-  c.dropped_at.store(from, std::memory_order_relaxed);  // MO-2
-  c.dropped_by.store(by, std::memory_order_relaxed);    // MO-2
+// A handle ends that is not all there is. at: the code that ends it.
+TAUT_ALWAYS_INLINE void record_dropped(chan_core& c, const void* at) noexcept {
+  if constexpr (!records) return;
+  c.dropped_at.store(reinterpret_cast<std::uintptr_t>(at), std::memory_order_relaxed);  // MO-2
 }
 
 void destroy(chan_core* c) noexcept {
@@ -145,13 +139,12 @@ TAUT_NOINLINE void end_of_handles(chan_core* c) noexcept TAUT_LOCKS_BY_HAND {
   if (!waited_on) destroy(c);
 }
 
-// A handle of a channel that closes by itself, or has a feeder; or that ends where nobody is told
-// at once.
-TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, std::uintptr_t from) noexcept {
+// A handle of a channel that closes by itself, or has a feeder.
+TAUT_NOINLINE void unref_slowly(chan_core* c, std::uint64_t rights, const void* at) noexcept {
   const auto no_receiver = rights >= recv_right ? c->no_receiver : nullptr;
   void* const feeder = c->feeder;
   const bool may_close = c->typed && senders_of(rights) != 0;
-  if (records) record_dropped(*c, from, state_of(id_of_caller()));
+  record_dropped(*c, at);
   std::uint64_t before = c->handles.load(std::memory_order_relaxed);  // MO-2
   do {
     // Only a sending handle makes another, so one that finds itself alone stays alone: it closes
@@ -177,19 +170,8 @@ void chan_unref_runtime(chan_core* c, std::uint64_t rights) noexcept {
 }
 
 void chan_unref(chan_core* c, std::uint64_t rights, const void* at) noexcept {
-  const auto from = reinterpret_cast<std::uintptr_t>(at);
-  if (TAUT_UNLIKELY(c->watches_ends)) return unref_slowly(c, rights, from);
-  // Before it counts no more: after that, the channel may be gone.
-  if constexpr (records) {
-    std::uint64_t me = thread_owner_state();
-    if (TAUT_UNLIKELY(me == look_closer)) {
-      // Asked to give its worker up, which nothing here does: it may be so for long.
-      const goroutine* g = running_here();
-      if (TAUT_UNLIKELY(g == nullptr)) return unref_slowly(c, rights, from);
-      me = state_of(g);
-    }
-    record_dropped(*c, from, me);
-  }
+  if (TAUT_UNLIKELY(c->watches_ends)) return unref_slowly(c, rights, at);
+  record_dropped(*c, at);  // before it counts no more: after that, the channel may be gone
   if (c->handles.fetch_sub(rights) == rights) end_of_handles(c);
 }
 

@@ -273,8 +273,7 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&
             flag_of(&from.ticked);
   std::atomic_thread_fence(std::memory_order_acquire);                               // MO-1
-  c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);                    // MO-2
-  c.dropped_by = detail::owner_of(from.dropped_by.load(std::memory_order_relaxed));  // MO-2
+  c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
   c.made = from.made;
   c.maker = from.maker;
   const auto index = static_cast<std::uint32_t>(channels.size());

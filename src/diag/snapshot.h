@@ -75,7 +75,7 @@ struct leaving_record {
 struct channel_record {
   const void* address = nullptr;
   bool alive = false;
-  std::uint64_t maker = 0, dropped_by = 0;
+  std::uint64_t maker = 0;
   std::uint64_t sends = 0, receives = 0;
   std::uintptr_t dropped_at = 0;  // return address of the end of the handle that died last
   site made;

@@ -71,7 +71,6 @@ void begin_measuring(goroutine* g) noexcept {
 }
 
 void choose_starting(worker* w, goroutine* g) noexcept {
-  w->unmeasured_starts = measured_every;
   g->stands_for = turns_since_measured(w);
   if (g->stands_for != 0) begin_measuring(g);
 }

@@ -3,10 +3,11 @@
 // it, the worker that dispatches it reads the clock again.
 //
 // Each 64th dispatch chooses one: the goroutine that the worker leaves, the next time that it is
-// made ready (at once, if it yields). Of those that start, each 64th of a worker's. Two readings of
-// the clock are dear beside 64 switches, so a worker measures one in 100 us at most, and who is
-// measured stands for those that were passed over: busy moments weigh as much as they should. What
-// is not measured costs nothing but a bit of goroutine::unusual that is looked at anyway.
+// made ready (at once, if it yields). Of those that start, the first of each 64 numbers that a
+// worker fetches. Two readings of the clock are dear beside 64 switches, so a worker measures one
+// in 100 us at most, and who is measured stands for those that were passed over: busy moments weigh
+// as much as they should. What is not measured costs nothing but a bit of goroutine::unusual that
+// is looked at anyway.
 #pragma once
 
 #include <atomic>

@@ -35,7 +35,7 @@ namespace {
 
 constexpr int refill = 32;
 constexpr std::uint32_t cache_limit = 128;
-constexpr std::uint64_t id_batch = 64;
+constexpr std::uint64_t id_batch = measured_every;
 
 goroutine* take_default(runtime_state& r, worker* w) noexcept {
   if (goroutine* g = w->free_list; TAUT_LIKELY(g != nullptr)) {
@@ -51,11 +51,13 @@ goroutine* take_default(runtime_state& r, worker* w) noexcept {
   return list;
 }
 
-std::uint64_t new_id(runtime_state& r, worker* w) noexcept {
-  if (w == nullptr) return r.last_id.fetch_add(1) + 1;
-  if (w->next_id == w->last_id) {
+// For g, which starts and is not unusual yet. The first of a worker's batch is measured.
+std::uint64_t new_id(runtime_state& r, worker* w, goroutine* g) noexcept {
+  if (TAUT_UNLIKELY(w == nullptr)) return r.last_id.fetch_add(1) + 1;
+  if (TAUT_UNLIKELY(w->next_id == w->last_id)) {
     w->next_id = r.last_id.fetch_add(id_batch);
     w->last_id = w->next_id + id_batch;
+    if (records) choose_starting(w, g);
   }
   return ++w->next_id;
 }
@@ -206,20 +208,21 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
   g->run = run;
   g->home = nullptr;
   g->interrupts.store(0, std::memory_order_relaxed);  // MO-1
-  if constexpr (records) g->parent = 0;
   g->labels = nullptr;
   if (TAUT_LIKELY(parent != nullptr)) {
     if constexpr (records) g->parent = parent->id.load(std::memory_order_relaxed);  // MO-1
     if (TAUT_UNLIKELY(parent->labels != nullptr)) g->labels = share_labels(parent->labels);
+  } else if constexpr (records) {
+    g->parent = 0;
   }
   g->sp = make_context(s.memory);
 #if defined(TAUT_TSAN)
   g->sanitizer.begin_goroutine(g->stack_low, 0);
 #endif
   g->set_state(goroutine_state::runnable);
-  g->id.store(new_id(r, w), std::memory_order_relaxed);  // MO-1
+  g->unusual.store(0, std::memory_order_relaxed);           // MO-1
+  g->id.store(new_id(r, w, g), std::memory_order_relaxed);  // MO-1
   if (bound != nullptr) the_bound_contexts.load()->bind(g, bound);
-  g->unusual.store(0, std::memory_order_relaxed);  // MO-1
   announce_handoff(g);
   if (TAUT_UNLIKELY(w == nullptr)) {
     if constexpr (records) note_ready_by_thread(g);
@@ -227,7 +230,6 @@ void spawn_commit(spawn s, void (*run)(void*), context_node* bound) {
     r.inject(g, g, 1);
     return;
   }
-  if (records && TAUT_UNLIKELY(--w->unmeasured_starts == 0)) choose_starting(w, g);
   count_up(w->created);
   w->push(g);
   r.maybe_wake();

@@ -78,9 +78,8 @@ struct alignas(128) worker {
   std::uint32_t due_look = 0;     // dispatches until timers and shared queues are looked at
   std::uint32_t fresh_turn = 0;   // alternates between woken and fresh
   std::int64_t oldest_taken = 0;  // coarse time when the oldest fresh goroutine was preferred last
-  std::uint32_t unmeasured_starts = 1;  // counts down to the next that may be measured: latencies.h
-  std::int64_t measured_at = 0;         // coarse time
-  bool fed = false;                     // something came by the inbox since it ran out of work last
+  std::int64_t measured_at = 0;   // coarse time
+  bool fed = false;               // something came by the inbox since it ran out of work last
 
   // --- Written by its thread, read by others.
   std::atomic<std::uint32_t> tick{0};  // dispatches

@@ -78,14 +78,12 @@ class chan_handle {
   constexpr chan_handle() noexcept = default;
   // Takes over a reference that already counts.
   explicit chan_handle(chan_core* adopted) noexcept : image_(adopted, tag) {}
-  chan_handle(const chan_handle& other) noexcept : image_(other.core(), tag) { ref(); }
+  chan_handle(const chan_handle& other) noexcept : image_(share(other.core()), tag) {}
   chan_handle(chan_handle&& other) noexcept : image_(other.image_.wipe(), tag) {}
   // Narrowing: a handle of both directions gives one of either.
   template <std::uint64_t Other>
     requires((Other & Rights) == Rights && Other != Rights)
-  chan_handle(const chan_handle<Other>& other) noexcept : image_(other.core(), tag) {
-    ref();
-  }
+  chan_handle(const chan_handle<Other>& other) noexcept : image_(share(other.core()), tag) {}
   chan_handle& operator=(chan_handle other) noexcept {
     void* mine = image_.get();
     image_.set(other.image_.wipe(), tag);
@@ -104,8 +102,11 @@ class chan_handle {
 
  private:
   static constexpr std::uintptr_t tag = rights_tag(Rights);
-  void ref() const noexcept {
-    if (core() != nullptr) chan_ref(core(), Rights);
+  // Counts before there is an image: one more than is found is somewhere, one less would be
+  // nowhere.
+  static chan_core* share(chan_core* c) noexcept {
+    if (c != nullptr) chan_ref(c, Rights);
+    return c;
   }
   handle_image image_;
 };

@@ -2,6 +2,7 @@
 // Handles: counted per direction, validated by their own address, wiped when they die.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <new>
@@ -67,8 +68,32 @@ TEST(handle, image_is_valid_only_where_it_lies_and_is_wiped) {
   c->~chan();
   asm volatile("" ::"r"(room) : "memory");
   std::memcpy(words, room, sizeof words);
-  EXPECT_EQ(words[0], 0u);
   EXPECT_EQ(words[1], 0u);
+}
+
+TEST(handle, image_moves_with_it) {
+  alignas(chan<int>) unsigned char from[sizeof(chan<int>)] = {};
+  alignas(chan<int>) unsigned char to[sizeof(chan<int>)] = {};
+  auto* c = ::new (from) chan<int>(1);
+  auto* d = ::new (to) chan<int>(std::move(*c));
+  EXPECT_FALSE(*c);  // NOLINT(bugprone-use-after-move)
+  std::uintptr_t words[2];
+  std::memcpy(words, from, sizeof words);
+  EXPECT_EQ(words[1], 0u);
+  std::memcpy(words, to, sizeof words);
+  EXPECT_EQ(words[0], reinterpret_cast<std::uintptr_t>(d->handle().core()));
+  EXPECT_EQ(words[1], detail::handle_image::check_for(words[0], to));
+  d->~chan();
+  c->~chan();
+}
+
+// No pointer is taken for a check: it is above all addresses that the kernel gives a program.
+TEST(handle, check_is_no_address) {
+  chan<int> c(1);
+  const auto at = reinterpret_cast<std::uintptr_t>(&c);
+  const auto core = reinterpret_cast<std::uintptr_t>(c.handle().core());
+  EXPECT_GT(detail::handle_image::check_for(core, &c), std::max(at, core) * 2);
+  EXPECT_GE(detail::handle_image::check_for(core, &c), std::uint64_t{1} << 48);
 }
 
 TEST(handle, a_freed_channel_has_none) {
