@@ -175,7 +175,9 @@ bool recv_from_first(chan_core& c, void* element) noexcept {
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept {
   if constexpr (!records) return;
   hold h(c.guard);
-  record_left(c, sends, chan_leaving::leaver(state_of(g), why), where);
+  const std::uint64_t after = sends ? detail::sends_of(c) - c.capacity
+                                    : c.receives.load(std::memory_order_relaxed);  // MO-2
+  record_left(c, sends, chan_leaving::leaver(state_of(g), why), where, after);
 }
 
 void block_forever(wait_reason why, site where) {

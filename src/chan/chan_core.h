@@ -138,7 +138,8 @@ enum class left_for : std::uint8_t { nothing, other_case, timeout, context };
 // The last receiver, or sender, that gave up: evidence for who still waits on the other side.
 struct chan_leaving {
   chan_fact by;                         // the owner is a leaver()
-  std::atomic<std::uint64_t> after{0};  // so many receives, or sends
+  std::atomic<std::uint64_t> after{0};  // so many receives; or so many sends less the capacity,
+                                        // which are the receives when the buffer is full
   // The goroutine, as detail::state_of() has it, and in the bits that a lock has for itself why.
   static constexpr std::uint64_t leaver(std::uint64_t state, left_for why) noexcept {
     return state | static_cast<std::uint64_t>(why);
@@ -197,7 +198,7 @@ struct alignas(64) chan_core {
   std::uint64_t maker = 0;
   site made;
   rt::chan_fact closer;
-  rt::chan_leaving receiver_left, sender_left;
+  rt::chan_leaving left[2];  // a receiver, a sender
 
   // Notes who sends, or receives: its signature, and where. Under the lock.
   void note_send(std::uint64_t by, site where) noexcept {
@@ -410,13 +411,12 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
 
 // Notes that somebody, a chan_leaving::leaver(), gave up to send to c, or to receive from it. With
 // c's lock held, and without.
-TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t leaver,
-                                    site where) noexcept {
+TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t leaver, site where,
+                                    std::uint64_t after) noexcept {
   if constexpr (!records) return;
-  chan_leaving& l = sends ? c.sender_left : c.receiver_left;
+  chan_leaving& l = c.left[sends ? 1 : 0];
   l.by.set(leaver, where);
-  l.after.store(sends ? detail::sends_of(c) : c.receives.load(std::memory_order_relaxed),
-                std::memory_order_relaxed);  // MO-2
+  l.after.store(after, std::memory_order_relaxed);  // MO-2
 }
 void record_leaving(chan_core& c, bool sends, goroutine* g, site where, left_for why) noexcept;
 

@@ -282,7 +282,9 @@ TAUT_NOINLINE std::size_t wait_for_one(select_case* cases, std::size_t n, index_
     select_case& s = cases[order[i]];
     hold h(s.channel->guard);
     if (mine.queue != nullptr) static_cast<wait_queue*>(mine.queue)->unlink(mine);
-    record_left(*s.channel, s.sends, leaver, where);
+    // A buffer that it waited to send to was full.
+    record_left(*s.channel, s.sends, leaver, where,
+                s.channel->receives.load(std::memory_order_relaxed));  // MO-1: under the lock
   }
   end_claimable(g);
   std::size_t chosen = detail::select_timed_out;

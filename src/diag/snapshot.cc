@@ -265,8 +265,9 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
                         ? c.last_send
                         : fact_of(from.previous_sender, from.previously_sent_at);
   c.last_receive = fact_of(from.receiver, from.received_at);
-  c.receiver_left = leaving_of(from.receiver_left);
-  c.sender_left = leaving_of(from.sender_left);
+  c.receiver_left = leaving_of(from.left[0]);
+  c.sender_left = leaving_of(from.left[1]);
+  c.sender_left.after += c.capacity;
   c.closer = fact_of(from.closer);
   c.endless = c.of_context && c.senders != 0 && !can_end(from.feeder);
   // Ticked is said after who waited was taken out, which the last pass sees.

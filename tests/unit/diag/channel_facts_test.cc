@@ -12,6 +12,7 @@
 #include "diag/snapshot.h"
 #include "support/fixture.h"
 #include "taut/chan.h"
+#include "taut/context.h"
 #include "taut/go.h"
 #include "taut/select.h"
 #include "taut/wait_group.h"
@@ -234,6 +235,48 @@ void tells_what_fits() {
 }
 
 RUNTIME_TEST(channel_facts, tell_nothing_that_does_not_fit) { tells_what_fits(); }
+
+// Whether a sender that gave up was the last thing that senders did: with a full buffer, by a
+// select, and with room, of one whose context had ended already.
+void tells_when_a_sender_left() {
+  chan<int> c(2), other(0);
+  taut::wait_group leaves, receives;
+  c.send(1);
+  c.send(2);
+  leaves.go([&] { taut::select(taut::send(c, 3), taut::recv(other)); });
+  const std::uint32_t left = __LINE__ - 1;
+  until_waiting(wait_reason::select);
+  other.send(0);
+  leaves.wait();
+  receives.go([&] {
+    while (c.recv().value_or(0) != 0) continue;
+  });
+  until_waiting(wait_reason::chan_receive);
+  std::optional<channel_record> r = facts_of(c);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_EQ(r->sends, 2u);
+  EXPECT_EQ(r->sender_left.after, r->sends);
+  EXPECT_EQ(r->sender_left.by.where->line, left);
+
+  c.send(4);
+  until_waiting(wait_reason::chan_receive);
+  r = facts_of(c);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_EQ(r->sends, 3u);
+  EXPECT_EQ(r->sender_left.after, 2u);
+
+  auto [ctx, cancel] = taut::with_cancel(taut::background());
+  cancel();
+  EXPECT_FALSE(c.send(ctx, 5).has_value());
+  r = facts_of(c);
+  ASSERT_TRUE(r.has_value());
+  EXPECT_EQ(r->sends, 3u);
+  EXPECT_EQ(r->sender_left.after, r->sends);
+  c.send(0);
+  receives.wait();
+}
+
+RUNTIME_TEST(channel_facts, tell_when_a_sender_left) { tells_when_a_sender_left(); }
 
 RUNTIME_TEST(channel_facts, tell_who_did_what_last_and_where) {
   tells<short>();
