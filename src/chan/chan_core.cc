@@ -290,11 +290,11 @@ TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std
                                     bool noted) TAUT_LOCKS_BY_HAND {
   if (waiter* const w = c->receivers.head(); w != nullptr) {
     if (TAUT_LIKELY(!w->claimable)) {
-      if (!noted) c->note_other_send(me, where, true);
+      if (!noted) c->note_other_send(me, where);
       return send_to_first(*c, element);
     }
   } else if (const std::uint32_t n = count_of(*c); n < c->at_once) {
-    if (!noted) c->note_other_send(me, where, false);
+    if (!noted) c->note_other_send(me, where);
     return put_by_new(c, element);
   } else if (TAUT_LIKELY(n == c->capacity && !is_closed(*c))) {
     noted ? c->note_sent_twice() : c->note_other_waiting_send(me, where);
@@ -308,15 +308,15 @@ TAUT_ALWAYS_INLINE bool recv_locked(chan_core* c, void* element, site where, std
   if (count_of(*c) == 0) {
     if (w != nullptr) {
       if (TAUT_LIKELY(!w->claimable)) {
-        if (!noted) c->note_other_receive(me, where, true);
+        if (!noted) c->note_other_receive(me, where);
         return recv_from_first(*c, element);
       }
     } else if (TAUT_LIKELY(!is_closed(*c))) {
-      if (!noted) c->note_other_receive(me, where, true);
+      if (!noted) c->note_other_receive(me, where);
       return chan_recv_waits(c, element, where, current_worker()->current);
     }
   } else if (w == nullptr && c->at_once != 0) {
-    if (!noted) c->note_other_receive(me, where, false);
+    if (!noted) c->note_other_receive(me, where);
     return take_by_new(c, element);
   }
   return recv_generally(c, element, where, noted ? c->receiver.load() & ~chan_core::looks : me);

@@ -203,7 +203,7 @@ struct alignas(64) chan_core {
   // Notes who sends, or receives: its signature, and where. Under the lock.
   void note_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (!is_last_send(by)) note_other_send(by, where, false);
+    if (!is_last_send(by)) note_other_send(by, where);
   }
   // As above, of one that waits: then it is told whether the one before was the same.
   void note_waiting_send(std::uint64_t by, site where) noexcept {
@@ -212,7 +212,7 @@ struct alignas(64) chan_core {
   }
   void note_receive(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    if (!is_last_receive(by)) note_other_receive(by, where, false);
+    if (!is_last_receive(by)) note_other_receive(by, where);
   }
   // False too of the last one if it need not look: to note it once more says the same.
   bool is_last_send(std::uint64_t by) const noexcept {
@@ -236,23 +236,21 @@ struct alignas(64) chan_core {
     if (TAUT_UNLIKELY(!sent_twice.load(std::memory_order_relaxed)))  // MO-2
       sent_twice.store(true, std::memory_order_relaxed);             // MO-2
   }
-  // near: the second line is written anyway. Else the place, which mostly is there, is only read.
-  void note_other_send(std::uint64_t by, site where, bool near) noexcept {
+  void note_other_send(std::uint64_t by, site where) noexcept {
     if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    set_last(sender, by, sent_at, where, near);
+    set_last_send(by, where);
   }
   void note_other_waiting_send(std::uint64_t by, site where) noexcept {
     note_before();
-    set_last(sender, by, sent_at, where, true);
+    set_last_send(by, where);
   }
-  void note_other_receive(std::uint64_t by, site where, bool near) noexcept {
-    set_last(receiver, by, received_at, where, near);
+  void set_last_send(std::uint64_t by, site where) noexcept {
+    sender.store(by | looks, std::memory_order_relaxed);  // MO-2
+    rt::store_if_changed(sent_at, where);
   }
-  static void set_last(std::atomic<std::uint64_t>& who, std::uint64_t by, std::atomic<site>& place,
-                       site where, bool near) noexcept {
-    who.store(by | looks, std::memory_order_relaxed);                // MO-2
-    if (near) return place.store(where, std::memory_order_relaxed);  // MO-2
-    rt::store_if_changed(place, where);
+  void note_other_receive(std::uint64_t by, site where) noexcept {
+    receiver.store(by | looks, std::memory_order_relaxed);  // MO-2
+    rt::store_if_changed(received_at, where);
   }
   // What was the last send is the one before it, from now on.
   void note_before() noexcept {

@@ -88,8 +88,7 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
     }
     const waiter* const w = c.receivers.head();
     if (w == nullptr || w->claimable) return false;
-    if (!chan_core::is_last(by))
-      c.note_other_send(chan_core::signature_again(c.sender, by), where, true);
+    if (!chan_core::is_last(by)) c.note_other_send(chan_core::signature_again(c.sender, by), where);
     s.received = true;
     send_to_first(c, s.element);
     return true;
@@ -103,7 +102,7 @@ TAUT_ALWAYS_INLINE bool attempt_usually(select_case& s, std::uint64_t by,
   if (w == nullptr || w->claimable || c.count.load(std::memory_order_relaxed) != 0)  // MO-1
     return false;
   if (!chan_core::is_last(by))
-    c.note_other_receive(chan_core::signature_again(c.receiver, by), where, true);
+    c.note_other_receive(chan_core::signature_again(c.receiver, by), where);
   s.received = true;
   recv_from_first(c, s.element);
   return true;

@@ -4,7 +4,7 @@
 // A handle image is {p, p + 8 * address of the handle + tag}: a memory scan can tell a live
 // handle from a stale or copied word, count them exactly, and see by the tag what the handle may
 // do. The check is no address that a program can have, so no pointer beside a stale p is taken for
-// one. Who ends a handle wipes the check. Decision 0022.
+// one. Who ends a handle wipes it. Decision 0022.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +45,8 @@ class handle_image {
   // wipe() returns the pointer and leaves no handle here.
   void* wipe() noexcept {
     void* p = word_;
-    word_ = nullptr;  // says null, to whoever still asks
-    show(check_) = nullptr;
+    word_ = nullptr;  // what compilers know: a volatile store tells them nothing
+    *reinterpret_cast<volatile words*>(this) = words{};
     return p;
   }
 #endif
@@ -56,6 +56,8 @@ class handle_image {
   }
 
  private:
+  using words __attribute__((vector_size(16), aligned(8), may_alias)) = std::uintptr_t;
+
   // What is stored so exists in memory, not in registers alone, before a function is called.
   template <class T>
   static volatile T& show(T& word) noexcept {

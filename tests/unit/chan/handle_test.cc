@@ -68,6 +68,7 @@ TEST(handle, image_is_valid_only_where_it_lies_and_is_wiped) {
   c->~chan();
   asm volatile("" ::"r"(room) : "memory");
   std::memcpy(words, room, sizeof words);
+  EXPECT_EQ(words[0], 0u);
   EXPECT_EQ(words[1], 0u);
 }
 
@@ -79,6 +80,7 @@ TEST(handle, image_moves_with_it) {
   EXPECT_FALSE(*c);  // NOLINT(bugprone-use-after-move)
   std::uintptr_t words[2];
   std::memcpy(words, from, sizeof words);
+  EXPECT_EQ(words[0], 0u);
   EXPECT_EQ(words[1], 0u);
   std::memcpy(words, to, sizeof words);
   EXPECT_EQ(words[0], reinterpret_cast<std::uintptr_t>(d->handle().core()));
