@@ -3,8 +3,9 @@
 //
 // A handle image is {p, p + 8 * address of the handle + tag}: a memory scan can tell a live
 // handle from a stale or copied word, count them exactly, and see by the tag what the handle may
-// do. The check is no address that a program can have, so no pointer beside a stale p is taken for
-// one. Who ends a handle wipes it. Decision 0022.
+// do. The check is above all addresses of a program whose stacks lie in the upper part of them, as
+// Linux has it, so no pointer beside a stale p is taken for one. Who ends a handle wipes it.
+// Decision 0022.
 #pragma once
 
 #include <cstdint>
