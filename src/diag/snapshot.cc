@@ -273,7 +273,7 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   // Ticked is said after who waited was taken out, which the last pass sees.
   c.spent = flag_of(&from.timer_channel) && from.no_receiver != nullptr && c.length == 0 &&
             flag_of(&from.ticked);
-  std::atomic_thread_fence(std::memory_order_acquire);                               // MO-1
+  std::atomic_thread_fence(std::memory_order_acquire);             // MO-1
   c.dropped_at = from.dropped_at.load(std::memory_order_relaxed);  // MO-2
   c.made = from.made;
   c.maker = from.maker;
