@@ -408,7 +408,7 @@ TAUT_ALWAYS_INLINE void move_element(const chan_core& c, void* to, void* from) n
 }
 
 // Notes that somebody, a chan_leaving::leaver(), gave up to send to c, or to receive from it. With
-// c's lock held, and without.
+// c's lock held, and after as chan_leaving has it; and without.
 TAUT_ALWAYS_INLINE void record_left(chan_core& c, bool sends, std::uint64_t leaver, site where,
                                     std::uint64_t after) noexcept {
   if constexpr (!records) return;

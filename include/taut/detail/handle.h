@@ -68,6 +68,7 @@ class handle_image {
   void* word_ = nullptr;
   const char* check_ = nullptr;
 };
+static_assert(sizeof(handle_image) == 16, "wiped by one store");
 
 }  // namespace detail
 TAUT_END_NAMESPACE
