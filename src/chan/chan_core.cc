@@ -297,7 +297,8 @@ TAUT_ALWAYS_INLINE void send_locked(chan_core* c, void* element, site where, std
     if (!noted) c->note_other_send(me, where);
     return put_by_new(c, element);
   } else if (TAUT_LIKELY(n == c->capacity && !is_closed(*c))) {
-    noted ? c->note_sent_twice() : c->note_other_waiting_send(me, where);
+    c->note_before();
+    if (!noted) c->note_other_send(me, where);
     return chan_send_waits(c, element, where, current_worker()->current);
   }
   send_generally(c, element, where, noted ? c->sender.load() & ~chan_core::looks : me);
@@ -353,8 +354,8 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me) noexcept TA
 
 // lock_usually() has the lock. difference: of the caller's signature. It may have to look closer,
 // and nobody notes that one.
-TAUT_NOINLINE void send_as_other(chan_core* c, void* element, site where,
-                                 std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+TAUT_ALWAYS_INLINE void send_as_other(chan_core* c, void* element, site where,
+                                      std::uint64_t difference) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = chan_core::signature_again(c->sender, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return send_locked(c, element, where, me, false);
   c->guard.release();
@@ -365,8 +366,8 @@ TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
   if (chan_core::is_last(difference)) return send_locked(c, element, where, 0, true);
   send_as_other(c, element, where, difference);
 }
-TAUT_NOINLINE bool recv_as_other(chan_core* c, void* element, site where,
-                                 std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+TAUT_ALWAYS_INLINE bool recv_as_other(chan_core* c, void* element, site where,
+                                      std::uint64_t difference) TAUT_LOCKS_BY_HAND {
   const std::uint64_t me = chan_core::signature_again(c->receiver, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return recv_locked(c, element, where, me, false);
   c->guard.release();

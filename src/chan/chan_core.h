@@ -162,8 +162,7 @@ struct alignas(64) chan_core {
   bool timer_channel = false;  // fed by a timer: its buffer of one tick does not show
   bool of_context = false;     // a context closes it: made without a receiving handle
   std::atomic<bool> closed{false};
-  bool half_words = false;              // elements are of 4 bytes; used if at_once is not 0
-  std::atomic<bool> sent_twice{false};  // evidence: previous_send is rather the same as the last
+  bool half_words = false;  // elements are of 4 bytes; used if at_once is not 0
   std::uint32_t capacity = 0;
   std::atomic<std::uint32_t> count{0};  // buffered elements
   std::uint32_t mask = 0;               // the ring has a power of two of slots, one more than this
@@ -181,7 +180,7 @@ struct alignas(64) chan_core {
   // --- Second line.
   rt::wait_queue receivers, senders;
   std::atomic<site> sent_at{}, received_at{};    // evidence: where
-  std::atomic<std::uint64_t> previous_sender{};  // before the last, or begun: sent_twice
+  std::atomic<std::uint64_t> previous_sender{};  // evidence: before the last, if that one waited
   std::atomic<site> previously_sent_at{};
 
   // --- Third line.
@@ -205,10 +204,11 @@ struct alignas(64) chan_core {
     if constexpr (!rt::records) return;
     if (!is_last_send(by)) note_other_send(by, where);
   }
-  // As above, of one that waits: then it is told whether the one before was the same.
+  // As above, of one that waits: then it is told who was before it.
   void note_waiting_send(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
-    is_last_send(by) ? note_sent_twice() : note_other_waiting_send(by, where);
+    note_before();
+    if (!is_last_send(by)) note_other_send(by, where);
   }
   void note_receive(std::uint64_t by, site where) noexcept {
     if constexpr (!rt::records) return;
@@ -229,22 +229,8 @@ struct alignas(64) chan_core {
                                        std::uint64_t difference) noexcept {
     return rt::records ? difference ^ who.load(std::memory_order_relaxed) : difference;  // MO-2
   }
-  // Of one that is known to be the last, or to be another.
-  void note_sent_twice() noexcept {
-    if constexpr (!rt::records) return;
-    // Asked first: decision 0021.
-    if (TAUT_UNLIKELY(!sent_twice.load(std::memory_order_relaxed)))  // MO-2
-      sent_twice.store(true, std::memory_order_relaxed);             // MO-2
-  }
+  // Of one that is known to be another.
   void note_other_send(std::uint64_t by, site where) noexcept {
-    if (sent_twice.load(std::memory_order_relaxed)) note_before();  // MO-2
-    set_last_send(by, where);
-  }
-  void note_other_waiting_send(std::uint64_t by, site where) noexcept {
-    note_before();
-    set_last_send(by, where);
-  }
-  void set_last_send(std::uint64_t by, site where) noexcept {
     sender.store(by | looks, std::memory_order_relaxed);  // MO-2
     rt::store_if_changed(sent_at, where);
   }
@@ -254,9 +240,11 @@ struct alignas(64) chan_core {
   }
   // What was the last send is the one before it, from now on.
   void note_before() noexcept {
-    sent_twice.store(false, std::memory_order_relaxed);  // MO-2
-    previous_sender.store(sender.load(std::memory_order_relaxed),
-                          std::memory_order_relaxed);  // MO-2
+    if constexpr (!rt::records) return;
+    const std::uint64_t last = sender.load(std::memory_order_relaxed);  // MO-2
+    // Of one that waits again and again it is the same: decision 0021.
+    if (TAUT_LIKELY(rt::holds(previous_sender, last))) return;
+    previous_sender.store(last, std::memory_order_relaxed);  // MO-2
     previously_sent_at.store(sent_at.load(std::memory_order_relaxed),
                              std::memory_order_relaxed);  // MO-2
   }

@@ -4,8 +4,7 @@
 //
 // Memory order
 //   MO-1  acquire of state and dispatches, and acquire fence before their second look. Pairs with
-//         the release of park.cc (state) and count_up_release() in dispatch.h, park.cc and
-//         spawn.cc.
+//         the release of park.cc (state) and count_up_release() in dispatch.h and park.cc.
 //   MO-2  relaxed: facts, validated by these.
 #include "diag/snapshot.h"
 
@@ -261,9 +260,7 @@ TAUT_NO_SANITIZE void snapshot::copy_channel(const void* address) noexcept {
   c.sends = sends_of(from);
   c.receives = from.receives.load(std::memory_order_relaxed);  // MO-2
   c.last_send = fact_of(from.sender, from.sent_at);
-  c.previous_send = from.sent_twice.load(std::memory_order_relaxed)  // MO-2
-                        ? c.last_send
-                        : fact_of(from.previous_sender, from.previously_sent_at);
+  c.previous_send = fact_of(from.previous_sender, from.previously_sent_at);
   c.last_receive = fact_of(from.receiver, from.received_at);
   c.receiver_left = leaving_of(from.left[0]);
   c.sender_left = leaving_of(from.left[1]);
@@ -435,8 +432,10 @@ TAUT_NO_SANITIZE void snapshot::copy_stack(std::uint32_t index, const snapshot_o
   if (bytes != 0)
     copy_words(copy.data(), reinterpret_cast<const std::uintptr_t*>(low), copy.size());
   std::atomic_thread_fence(std::memory_order_acquire);  // MO-1
+  // One that ended has the dispatches that it had, and a saved stack pointer, but not its id.
   const bool has_not_run =
-      saved && from.dispatches.load(std::memory_order_relaxed) == g.dispatches;  // MO-1
+      saved && from.dispatches.load(std::memory_order_relaxed) == g.dispatches &&  // MO-1
+      from.id.load(std::memory_order_relaxed) == g.id;                             // MO-2
   g.stable = has_not_run && g.waits() && from.is_linked();
   g.sp = g.stable ? sp : g.stack_low;
   if (has_not_run && wanted.stacks && low <= sp && sp + context_size <= low + bytes) {

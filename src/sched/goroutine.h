@@ -126,7 +126,7 @@ struct alignas(64) goroutine {
   std::uint32_t pins = 0;        // taut::pin objects alive
   int saved_errno = 0;
   std::uint32_t slot = 0;                    // index in the registry
-  std::atomic<std::uint64_t> dispatches{0};  // and resumptions of a thread, ends of a goroutine
+  std::atomic<std::uint64_t> dispatches{0};  // and resumptions of a thread
 
   // --- Identity, constant while it lives; what it begins with and ends with.
   std::uint64_t parent = 0;

@@ -73,7 +73,6 @@ void recycle(void*, goroutine* g) noexcept {
   g->sanitizer.end_goroutine();
   g->set_state(goroutine_state::idle);
   g->id.store(0, std::memory_order_relaxed);  // MO-1
-  if constexpr (records) count_up_release(g->dispatches);
   count_up(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The self-validating word pair behind every shared handle (channels, contexts).
 //
-// A handle image is {p, p + 8 * address of the handle + tag}: a memory scan can tell a live
-// handle from a stale or copied word, count them exactly, and see by the tag what the handle may
-// do. The check is above all addresses of a program whose stacks lie in the upper part of them, as
-// Linux has it, so no pointer beside a stale p is taken for one. Who ends a handle wipes it.
-// Decision 0022.
+// A handle image is {p, p + 8 * address of this second word, the check, + tag}: a memory scan can
+// tell a live handle from a stale or copied word, count them exactly, and see by the tag what the
+// handle may do. The check is above all addresses of a program whose stacks lie in the upper part
+// of them, as Linux has it, so no pointer beside a stale p is taken for one. Who ends a handle
+// wipes it. Decision 0022.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "taut/export.h"
@@ -40,8 +41,10 @@ class handle_image {
                                                             std::uintptr_t tag = 0) noexcept {
     show(word_) = p;
     // An offset from p, for compilers: else they take it for an address of this handle, and think
-    // that all code knows the handle, and the closure that it is in, from now on.
-    show(check_) = static_cast<const char*>(p) + (8 * reinterpret_cast<std::uintptr_t>(this) + tag);
+    // that all code knows the handle, and the closure that it is in, from now on. And not by the
+    // address of the handle, which they would keep from here to where it ends.
+    show(check_) =
+        static_cast<const char*>(p) + (8 * reinterpret_cast<std::uintptr_t>(&check_) + tag);
   }
   // wipe() returns the pointer and leaves no handle here.
   void* wipe() noexcept {
@@ -52,8 +55,9 @@ class handle_image {
   }
 #endif
 
+  // Of the handle at `at`, whose first word is `word`; without its tag.
   static std::uintptr_t check_for(std::uintptr_t word, const void* at) noexcept {
-    return word + 8 * reinterpret_cast<std::uintptr_t>(at);
+    return word + 8 * (reinterpret_cast<std::uintptr_t>(at) + offsetof(handle_image, check_));
   }
 
  private:

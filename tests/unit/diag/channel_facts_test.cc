@@ -236,6 +236,49 @@ void tells_what_fits() {
 
 RUNTIME_TEST(channel_facts, tell_nothing_that_does_not_fit) { tells_what_fits(); }
 
+// Who sent before one that waits: itself, at the same place or another, and who came between two
+// of its waits without waiting.
+void tells_who_was_before() {
+  const std::uint64_t me = taut::this_goroutine::id();
+  chan<int> c(1);
+  taut::wait_group done;
+  std::atomic<std::uint64_t> other{0};
+  const auto expect_before = [&](std::uint64_t by, std::uint32_t line) {
+    until_waiting(wait_reason::chan_send);
+    const std::optional<channel_record> r = facts_of(c);
+    ASSERT_TRUE(r.has_value());
+    EXPECT_EQ(r->last_send.goroutine, other.load());
+    EXPECT_EQ(r->previous_send.goroutine, by);
+    EXPECT_EQ(r->previous_send.where->line, line);
+  };
+  c.send(1);
+  const std::uint32_t first = __LINE__ - 1;
+  done.go([&] {
+    other = taut::this_goroutine::id();
+    for (int i = 0; i < 2; ++i) c.send(2);
+    c.send(3);
+  });
+  const std::uint32_t again = __LINE__ - 3;
+  expect_before(me, first);
+  c.recv();
+  expect_before(other, again);
+  c.recv();
+  expect_before(other, again);
+  c.recv();
+  c.recv();
+  done.wait();
+
+  c.send(4);
+  const std::uint32_t between = __LINE__ - 1;
+  done.go([&] { other = taut::this_goroutine::id(), c.send(5); });
+  expect_before(me, between);
+  c.recv();
+  c.recv();
+  done.wait();
+}
+
+RUNTIME_TEST(channel_facts, tell_who_was_before) { tells_who_was_before(); }
+
 // Whether a sender that gave up was the last thing that senders did: with a full buffer, by a
 // select, and with room, of one whose context had ended already.
 void tells_when_a_sender_left() {
