@@ -354,29 +354,21 @@ TAUT_ALWAYS_INLINE bool lock_usually(chan_core* c, std::uint64_t me) noexcept TA
 
 // lock_usually() has the lock. difference: of the caller's signature. It may have to look closer,
 // and nobody notes that one.
-TAUT_ALWAYS_INLINE void send_as_other(chan_core* c, void* element, site where,
-                                      std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
+                                std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  if (chan_core::is_last(difference)) return send_locked(c, element, where, 0, true);
   const std::uint64_t me = chan_core::signature_again(c->sender, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return send_locked(c, element, where, me, false);
   c->guard.release();
   send_generally(c, element, where, me);
 }
-TAUT_NOINLINE void send_or_wait(chan_core* c, void* element, site where,
+TAUT_NOINLINE bool recv_or_wait(chan_core* c, void* element, site where,
                                 std::uint64_t difference) TAUT_LOCKS_BY_HAND {
-  if (chan_core::is_last(difference)) return send_locked(c, element, where, 0, true);
-  send_as_other(c, element, where, difference);
-}
-TAUT_ALWAYS_INLINE bool recv_as_other(chan_core* c, void* element, site where,
-                                      std::uint64_t difference) TAUT_LOCKS_BY_HAND {
+  if (chan_core::is_last(difference)) return recv_locked(c, element, where, 0, true);
   const std::uint64_t me = chan_core::signature_again(c->receiver, difference);
   if (TAUT_LIKELY(!must_look_closer(me))) return recv_locked(c, element, where, me, false);
   c->guard.release();
   return recv_generally(c, element, where, me);
-}
-TAUT_NOINLINE bool recv_or_wait(chan_core* c, void* element, site where,
-                                std::uint64_t difference) TAUT_LOCKS_BY_HAND {
-  if (chan_core::is_last(difference)) return recv_locked(c, element, where, 0, true);
-  return recv_as_other(c, element, where, difference);
 }
 
 // Without tail calls a second way to a wait would be a second stack.

@@ -241,7 +241,8 @@ struct alignas(64) chan_core {
   // What was the last send is the one before it, from now on.
   void note_before() noexcept {
     if constexpr (!rt::records) return;
-    const std::uint64_t last = sender.load(std::memory_order_relaxed);  // MO-2
+    // Whether it looks changes while the sender is the same.
+    const std::uint64_t last = sender.load(std::memory_order_relaxed) | looks;  // MO-2
     // Of one that waits again and again it is the same: decision 0021.
     if (TAUT_LIKELY(rt::holds(previous_sender, last))) return;
     previous_sender.store(last, std::memory_order_relaxed);  // MO-2

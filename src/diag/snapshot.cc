@@ -4,7 +4,8 @@
 //
 // Memory order
 //   MO-1  acquire of state and dispatches, and acquire fence before their second look. Pairs with
-//         the release of park.cc (state) and count_up_release() in dispatch.h and park.cc.
+//         the release of park.cc (state), count_up_release() in dispatch.h and park.cc, and the
+//         fence of spawn.cc (id).
 //   MO-2  relaxed: facts, validated by these.
 #include "diag/snapshot.h"
 
@@ -435,7 +436,7 @@ TAUT_NO_SANITIZE void snapshot::copy_stack(std::uint32_t index, const snapshot_o
   // One that ended has the dispatches that it had, and a saved stack pointer, but not its id.
   const bool has_not_run =
       saved && from.dispatches.load(std::memory_order_relaxed) == g.dispatches &&  // MO-1
-      from.id.load(std::memory_order_relaxed) == g.id;                             // MO-2
+      from.id.load(std::memory_order_relaxed) == g.id;                             // MO-1
   g.stable = has_not_run && g.waits() && from.is_linked();
   g.sp = g.stable ? sp : g.stack_low;
   if (has_not_run && wanted.stacks && low <= sp && sp + context_size <= low + bytes) {

@@ -4,6 +4,9 @@
 // Memory order
 //   MO-1  relaxed: counters with one writer; identity published by the queue the goroutine goes
 //         through.
+//   MO-2  release fence: who sees the stack of a goroutine that ended used again sees that its id
+//   is
+//         gone. Pairs with snapshot.cc's acquire fence before it looks at the id again.
 #include <sched.h>
 
 #include <atomic>
@@ -72,7 +75,8 @@ void recycle(void*, goroutine* g) noexcept {
   worker* w = current_worker();
   g->sanitizer.end_goroutine();
   g->set_state(goroutine_state::idle);
-  g->id.store(0, std::memory_order_relaxed);  // MO-1
+  g->id.store(0, std::memory_order_relaxed);                                   // MO-1
+  if constexpr (records) std::atomic_thread_fence(std::memory_order_release);  // MO-2
   count_up(w->ended);
   if (g->stack_class != r.default_class) {
     g->next = nullptr;

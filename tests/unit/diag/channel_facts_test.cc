@@ -236,8 +236,8 @@ void tells_what_fits() {
 
 RUNTIME_TEST(channel_facts, tell_nothing_that_does_not_fit) { tells_what_fits(); }
 
-// Who sent before one that waits: itself, at the same place or another, and who came between two
-// of its waits without waiting.
+// Who sent before one that waits: itself, at the same place or another, and who sent without
+// waiting after others had waited.
 void tells_who_was_before() {
   const std::uint64_t me = taut::this_goroutine::id();
   chan<int> c(1);
